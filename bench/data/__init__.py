@@ -1,0 +1,1 @@
+"""Videos on disk to uint8 frames: manifests, lists, decoding, pipelines, caches."""

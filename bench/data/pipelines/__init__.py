@@ -1,0 +1,1 @@
+"""Video file -> uint8 frames; one module a family of methods, chosen by name."""

@@ -1,0 +1,94 @@
+"""The contract of a pipeline: a video file to the uint8 frames a model sees.
+
+A pipeline is a module in this folder, chosen by name (``Preprocessing.pipeline``), with a function
+``build(spec: PipelineSpec) -> Pipeline``. Draws use the global generators of Python, numpy and
+torch, in the order of the original code; the caller seeds them for each clip.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class PipelineSpec:
+    """What to make of a video.
+
+    Attributes:
+        name: Module in ``bench/data/pipelines``.
+        mode: ``train`` draws at random, ``val`` does not.
+        num_frames: T, frames a view.
+        image_size: S, side of the square crop in pixels.
+        clips: Temporal clips a video (``val`` only).
+        crops: Spatial crops a video, 1 or 3 (``val`` only).
+        color_jitter: Probability a clip (``train`` only).
+        gray_scale: Probability a clip (``train`` only).
+        flip: Probability a clip (``train`` only).
+    """
+
+    name: str
+    mode: Literal["train", "val"]
+    num_frames: int
+    image_size: int
+    clips: int = 1
+    crops: int = 1
+    color_jitter: float = 0.0
+    gray_scale: float = 0.0
+    flip: float = 0.0
+
+    @property
+    def random(self) -> bool:
+        """Whether two calls on one file may differ (training, and several temporal clips)."""
+        return self.mode == "train" or self.clips > 1
+
+    @property
+    def views(self) -> int:
+        """Views a video; the pipeline gives ``views * num_frames`` frames."""
+        return self.clips * self.crops
+
+    def fingerprint(self) -> str:
+        """Hash of every field: two specs with equal fingerprints give equal frames."""
+        text = json.dumps(asdict(self), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class ClipFrames:
+    """Frames of one video before normalisation, in the order the model sees them.
+
+    Attributes:
+        frames: uint8 RGB [N,3,S,S] with N = views * T; crop outermost, then clip, then frame.
+        frame_inds: int64, 0-based frame indices that were decoded, [clips * T].
+    """
+
+    frames: NDArray[np.uint8]
+    frame_inds: NDArray[np.int64]
+
+
+class Pipeline(Protocol):
+    """A callable from a video file to frames."""
+
+    spec: PipelineSpec
+
+    def __call__(self, path: Path) -> ClipFrames:
+        """Decode and transform one video.
+
+        Raises:
+            bench.data.decode.DecodeError: The file gives no usable frames (reason code inside).
+        """
+        ...
+
+
+def build(spec: PipelineSpec) -> Pipeline:
+    """The pipeline that ``spec`` names."""
+    module = importlib.import_module(f"bench.data.pipelines.{spec.name}")
+    pipeline: Pipeline = module.build(spec)
+    return pipeline

@@ -1,0 +1,167 @@
+"""A job: one command line, a content key, an atomic result.
+
+``bench run-job <attempt>/job.json`` runs a job. Its key is the hash of everything that could
+change the number (``identity``); paths, machines and folders are not part of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from bench.recipe import Recipe
+
+FORMAT = 1
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class BackboneRef(_Frozen):
+    """CLIP weights: an architecture and the file that fills it."""
+
+    model: str = Field(description="open_clip model name, or path of a model configuration")
+    weights: str | None = Field(description="path of the weights file")
+    weights_sha256: str | None = None
+    quick_gelu: bool | None = Field(default=None, description="None: decided by the weights")
+    pretraining: str = Field(default="", description="what the weights were trained on")
+
+
+class MethodRef(_Frozen):
+    """A row: an adapter with its options and the version of its code."""
+
+    row: str
+    adapter: str
+    options: dict[str, Any] = {}
+    code_sha256: str = ""
+    plugins: tuple[str, ...] = ()
+
+
+class ClipsRef(_Frozen):
+    """A named clip list joined with a named class list.
+
+    ``list_file`` holds ``<relative path> <label>`` lines, ``class_file`` an ``id,name`` table.
+    Hashes are None while the files are absent (``bench plan`` without data).
+    """
+
+    dataset: str
+    root: str
+    clip_list: str
+    list_file: str
+    list_sha256: str | None
+    classes: str
+    class_file: str
+    classes_sha256: str | None = Field(description="hash of the names in order, not of the file")
+    listed: int | None = None
+    num_classes: int | None = None
+    synthetic: bool = False
+
+    def identity(self) -> dict[str, Any]:
+        """Content only: where the files lie does not matter, nor what they are called."""
+        if self.list_sha256 is None or self.classes_sha256 is None:
+            return {"dataset": self.dataset, "list": self.clip_list, "classes": self.classes}
+        return {"list": self.list_sha256, "classes": self.classes_sha256}
+
+
+class PreprocessingRef(_Frozen):
+    """How frames reach the method; see ``methods.base.Preprocessing``."""
+
+    pipeline: str
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+class _Job(_Frozen):
+    format: Literal[1] = 1
+    method: MethodRef
+    backbone: BackboneRef
+    recipe: Recipe
+    preprocessing: PreprocessingRef
+    clips: ClipsRef
+    seed: int
+    cache: str = Field(default="", description="folder of the frame and feature caches; '' = none")
+    threads: int = Field(default=1, description="torch threads on CPU")
+    workers: int = Field(default=0, description="decoding processes")
+    policy: Literal["error", "count-as-wrong", "exclude"] = "error"
+
+    def identity(self) -> dict[str, Any]:
+        """Everything that could change the number."""
+        return {
+            "format": FORMAT,
+            "adapter": self.method.adapter,
+            "options": self.method.options,
+            "code": self.method.code_sha256,
+            "model": Path(self.backbone.model).stem,
+            "weights": self.backbone.weights_sha256,
+            "quick_gelu": self.backbone.quick_gelu,
+            "recipe": self.recipe.identity(),
+            "preprocessing": self.preprocessing.model_dump(mode="json"),
+            "clips": self.clips.identity(),
+            "policy": self.policy,
+        }
+
+    @property
+    def key(self) -> str:
+        """32 hexadecimal digits."""
+        text = json.dumps(self.identity(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+class TrainJob(_Job):
+    """Train a method on a clip list; the result is a checkpoint."""
+
+    kind: Literal["train"] = "train"
+    parent: str | None = Field(default=None, description="key of the training it starts from")
+
+    def identity(self) -> dict[str, Any]:
+        """The common part, the seed and the parent."""
+        return {**super().identity(), "kind": "train", "seed": self.seed, "parent": self.parent}
+
+
+class EvaluateJob(_Job):
+    """Score a clip list with a trained method, or with CLIP as it comes.
+
+    Of the recipe only the frames, the size, the precision and the views matter here.
+    """
+
+    kind: Literal["evaluate"] = "evaluate"
+    parent: str | None = Field(default=None, description="key of the training, None for CLIP")
+    metrics: tuple[str, ...] = ("top1", "top5")
+
+    def identity(self) -> dict[str, Any]:
+        """The common part, the parent and the views; training values do not matter."""
+        common = super().identity()
+        recipe = self.recipe
+        common["recipe"] = {
+            "num_frames": recipe.num_frames,
+            "image_size": recipe.image_size,
+            "precision": recipe.precision,
+            "views": [recipe.views_clips, recipe.views_crops],
+        }
+        random_views = {"seed": self.seed} if recipe.views_clips > 1 else {}
+        return {
+            **common,
+            "kind": "evaluate",
+            "parent": self.parent,
+            "metrics": list(self.metrics),
+            **random_views,
+        }
+
+
+Job = Annotated[TrainJob | EvaluateJob, Field(discriminator="kind")]
+JobAdapter: TypeAdapter[TrainJob | EvaluateJob] = TypeAdapter(Job)
+
+
+def load_job(path: Path) -> TrainJob | EvaluateJob:
+    """Read a ``job.json``."""
+    return JobAdapter.validate_json(path.read_bytes())
+
+
+def job_name(job: TrainJob | EvaluateJob) -> str:
+    """A name for people: ``evaluate vifi-clip mini-hmdb51/val1``."""
+    return f"{job.kind} {job.method.row} {job.clips.dataset}/{job.clips.clip_list}"

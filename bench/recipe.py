@@ -1,0 +1,68 @@
+"""A training recipe: every value that the training loop reads, validated, with its provenance."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Recipe(BaseModel):
+    """How one method is trained in one setting (specification: the release's yaml files).
+
+    The batch is described as the original ran it, so that the number of updates and the mixing
+    groups stay those of the original on any number of GPUs: an update takes
+    ``micro_batch * replicas * accumulation`` clips; a mixing draw covers ``micro_batch`` clips.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    num_frames: int = Field(ge=1, description="frames a view, T")
+    image_size: int = Field(ge=8, description="side of the square crop in pixels, S")
+    epochs: int = Field(ge=1)
+    warmup_epochs: float = Field(default=5, ge=0)
+    lr: float = Field(gt=0, description="peak learning rate")
+    lr_min_ratio: float = Field(default=0.01, ge=0, description="floor of the cosine / lr")
+    weight_decay: float = Field(default=0.001, ge=0)
+    betas: tuple[float, float] = (0.9, 0.98)
+    eps: float = 1e-8
+
+    micro_batch: int = Field(default=4, ge=1, description="clips a GPU and forward pass")
+    accumulation: int = Field(default=1, ge=1, description="micro-batches an update")
+    replicas: int = Field(default=8, ge=1, description="GPUs of the original run")
+
+    label_smoothing: float = Field(default=0.1, ge=0, lt=1)
+    mixup_alpha: float = Field(default=0.8, ge=0)
+    cutmix_alpha: float = Field(default=1.0, ge=0)
+    cutmix_prob: float = Field(default=0.5, ge=0, le=1, description="cutmix instead of mixup")
+    color_jitter: float = Field(default=0.8, ge=0, le=1, description="probability a clip")
+    gray_scale: float = Field(default=0.2, ge=0, le=1, description="probability a clip")
+    flip: float = Field(default=0.5, ge=0, le=1, description="probability a clip")
+
+    precision: Literal["fp32", "amp-fp16", "amp-bf16"] = Field(
+        default="amp-fp16",
+        description="amp-fp16: autocast + GradScaler on CUDA; on CPU it falls back to fp32",
+    )
+    views_clips: int = Field(default=1, ge=1, description="temporal clips a video at test time")
+    views_crops: int = Field(default=1, ge=1, description="spatial crops a video at test time")
+    sources: dict[str, str] = Field(
+        default_factory=dict,
+        description="field -> where its value comes from (paper, authors' repository, inferred)",
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Recipe:
+        if self.warmup_epochs > self.epochs:
+            raise ValueError(
+                f"warmup_epochs ({self.warmup_epochs}) must not exceed epochs ({self.epochs})"
+            )
+        return self
+
+    @property
+    def clips_an_update(self) -> int:
+        """The effective batch size."""
+        return self.micro_batch * self.replicas * self.accumulation
+
+    def identity(self) -> dict[str, object]:
+        """What a job's key is made from: every value, no provenance."""
+        return self.model_dump(mode="json", exclude={"sources"})

@@ -1,0 +1,190 @@
+"""The contract of a method: everything the author of an adapter must know.
+
+An adapter is one file in this folder (or a plug-in) with one class that derives from ``Method``:
+
+    class Mine(Method):
+        name = "mine"
+        title = "Mine"
+        def encode_text(self): ...
+        def score(self, frames, text): ...      # or override forward() whole
+
+Shapes: B videos, T frames, C classes, E joint width, H and W pixels.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+IMAGENET = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
+CLIP = ((122.7709383, 116.7460125, 104.09373615), (68.5005327, 66.6321579, 70.32316305))
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How frames are chosen and made for a method; two methods with equal ones share caches.
+
+    Attributes:
+        pipeline: Name of a module in ``bench/data/pipelines``: sampling, resizing, cropping and
+            training augmentation.
+        mean: Subtracted from RGB values in 0..255.
+        std: Divided by afterwards.
+    """
+
+    pipeline: str = "vificlip"
+    mean: tuple[float, float, float] = IMAGENET[0]
+    std: tuple[float, float, float] = IMAGENET[1]
+
+
+@dataclass(frozen=True)
+class KeyReport:
+    """What became of each tensor of a checkpoint; names as in the file, without ``module.``."""
+
+    matched: tuple[str, ...]
+    missing: tuple[str, ...]
+    unexpected: tuple[str, ...]
+    ignored: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"{len(self.matched)} matched, {len(self.missing)} missing, "
+            f"{len(self.unexpected)} unexpected, {len(self.ignored)} ignored"
+        )
+
+
+@dataclass(frozen=True)
+class ParameterGroup:
+    """Parameters that share a learning rate and a weight decay.
+
+    Attributes:
+        names: Parameter names as in ``named_parameters``.
+        lr_scale: Factor on the recipe's learning rate.
+        weight_decay: Value that replaces the recipe's, or None.
+    """
+
+    names: tuple[str, ...]
+    lr_scale: float = 1.0
+    weight_decay: float | None = None
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a method comes from and what its hyper-parameters rest on."""
+
+    citation: str
+    code: str = ""
+    commit: str = ""
+    hyper_parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+class Method(nn.Module):
+    """A way of adapting CLIP to video. Build one with ``methods.create``.
+
+    Args:
+        clip: An open_clip ``CLIP`` whose weights are already loaded.
+        class_names: The C class names as the label file has them.
+        num_frames: T.
+        **options: The adapter's own options; their defaults are in ``options``.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    summary: ClassVar[str] = ""
+    origin: ClassVar[Origin]
+    preprocessing: ClassVar[Preprocessing] = Preprocessing()
+    options: ClassVar[Mapping[str, Any]] = {}
+    """Options with their defaults; anything else is refused by ``methods.create``."""
+    trains: ClassVar[bool] = True
+    """False: only evaluated."""
+    frozen_image_tower: ClassVar[bool] = False
+    """True: ``encode_frames`` never changes in training, so its output may be shared."""
+    starts_from: ClassVar[str | None] = None
+    """Row name of the method whose source-set checkpoint this one starts from."""
+
+    def __init__(
+        self, clip: nn.Module, class_names: Sequence[str], num_frames: int, **options: Any
+    ) -> None:
+        super().__init__()
+        self.class_names = tuple(class_names)
+        self.num_frames = num_frames
+
+    @classmethod
+    def supports(cls, setting: str, dataset: str) -> str | None:
+        """None, or why this method has no row in that setting on that dataset."""
+        return None
+
+    @abstractmethod
+    def set_classes(self, class_names: Sequence[str]) -> None:
+        """Score another class list with the same weights (base -> novel, zero-shot)."""
+
+    @abstractmethod
+    def encode_text(self) -> Tensor:
+        """What ``score`` needs of the class names, [C,E] or the method's own shape.
+
+        Differentiable. The engine calls it once an update in training and once a class list in
+        evaluation, and hands the result to every ``forward`` and ``loss``.
+        """
+
+    @abstractmethod
+    def encode_frames(self, video: Tensor) -> Tensor:
+        """Frame features [B,T,E] of ``video`` [B,T,3,H,W], normalised by ``preprocessing``."""
+
+    @abstractmethod
+    def score(self, frames: Tensor, text: Tensor) -> Tensor:
+        """Scores [B,C] from ``encode_frames`` and ``encode_text``."""
+
+    def forward(self, video: Tensor, text: Tensor | None = None) -> Tensor:
+        """What the method classifies by: logits, or log-probabilities, [B,C].
+
+        Args:
+            video: [B,T,3,H,W] float, already normalised.
+            text: The result of ``encode_text``, or None to compute it here.
+        """
+        return self.score(self.encode_frames(video), self.encode_text() if text is None else text)
+
+    def loss(self, video: Tensor, targets: Tensor, text: Tensor | None = None) -> Tensor:
+        """Mean loss over the batch, a scalar.
+
+        Args:
+            video: [B,T,3,H,W] float, already normalised.
+            targets: Class ids [B] (int64) or soft targets [B,C] (float).
+            text: The result of ``encode_text``, or None to compute it here.
+        """
+        logits = self(video, text)
+        return torch.nn.functional.cross_entropy(logits.float(), targets)
+
+    def trainable_names(self) -> tuple[str, ...]:
+        """Names of the parameters that are trained, in ``named_parameters`` order."""
+        return tuple(name for name, p in self.named_parameters() if p.requires_grad)
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """Groups for the optimiser; together they hold every trainable name once."""
+        return [ParameterGroup(self.trainable_names())]
+
+    @abstractmethod
+    def load_released(self, source: Path | Mapping[str, Tensor]) -> KeyReport:
+        """Load what the method's authors released; executes no pickled code.
+
+        Raises:
+            WeightsError: A tensor is missing, unexpected or has another shape, beyond what the
+                method's own allow-list names.
+        """
+
+    def freeze_all_but(self, trainable: Iterable[str]) -> None:
+        """Make exactly the named parameters trainable.
+
+        Raises:
+            ValueError: A name is no parameter of this method.
+        """
+        wanted = set(trainable)
+        unknown = wanted - {name for name, _ in self.named_parameters()}
+        if unknown:
+            raise ValueError(f"no such parameters: {sorted(unknown)}")
+        for name, parameter in self.named_parameters():
+            parameter.requires_grad_(name in wanted)

@@ -1,0 +1,137 @@
+"""The contract of a setting: how one cell of the matrix becomes trials.
+
+A setting knows which clips and which class names a method is trained on and scored on. It knows
+no tensors, no files and no machine: clip lists and class lists are named, and the dataset
+catalogue says which names a dataset has.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Protocol
+
+from bench.data.catalogue import DatasetSpec
+
+Split = Literal["-", "base", "novel"]
+
+
+class MethodFacts(Protocol):
+    """What a setting may know of a method."""
+
+    name: str
+    """Row name, for example ``vifi-clip``."""
+    trains: bool
+    """False for a method that is only evaluated (vanilla CLIP)."""
+    starts_from: str | None
+    """Row name of the method whose source-set checkpoint it starts from, or None."""
+
+    def supports(self, setting: str, dataset: str) -> str | None:
+        """None, or the reason why the method cannot do this."""
+        ...
+
+
+@dataclass(frozen=True)
+class Views:
+    """Views a clip at test time: temporal clips times spatial crops."""
+
+    clips: int = 1
+    crops: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.clips}x{self.crops}"
+
+
+@dataclass(frozen=True)
+class Training:
+    """What to train: equal Trainings are trained once, whichever trials need them.
+
+    Attributes:
+        method: Row name of the method.
+        dataset: Dataset the clips come from.
+        clip_list: Named clip list of that dataset.
+        classes: Named class list of that dataset.
+        setting: Whose recipe is used.
+        shots: Clips a class, or None for all.
+        repeat: 1-based number of the draw; the seed is derived from it.
+        starts_from: The training whose checkpoint it is initialised with, or None for CLIP.
+    """
+
+    method: str
+    dataset: str
+    clip_list: str
+    classes: str
+    setting: str
+    shots: int | None = None
+    repeat: int = 1
+    starts_from: Training | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What to score: a named clip list against a named class list."""
+
+    dataset: str
+    clip_list: str
+    classes: str
+    views: Views = Views()
+    metrics: tuple[str, ...] = ("top1", "top5")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One number before averaging: one evaluation of one training (or of CLIP itself).
+
+    Attributes:
+        setting: Name of the setting.
+        method: Row name of the method.
+        dataset: Name of the evaluated dataset (the column it appears in).
+        split: ``base`` or ``novel`` in base-to-novel, else ``-``.
+        shots: Few-shot K, or None.
+        member: What this trial is among those averaged, for example ``split 2`` or ``seed 1``.
+        training: What is trained first; None means the weights as they come.
+        evaluation: What is scored.
+    """
+
+    setting: str
+    method: str
+    dataset: str
+    split: Split
+    shots: int | None
+    member: str
+    training: Training | None
+    evaluation: Evaluation
+
+
+class Setting(ABC):
+    """One experimental protocol, for example base-to-novel generalisation."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    summary: ClassVar[str]
+    table: ClassVar[str]
+    """The paper's table that shows it, for example ``T2``."""
+    spread: ClassVar[Literal["splits", "seeds"]]
+    """What the ± of its numbers is taken over."""
+    options: ClassVar[Mapping[str, Any]] = {}
+    """Options with their defaults."""
+
+    def skip(self, method: MethodFacts, dataset: DatasetSpec) -> str | None:
+        """None, or the reason why this cell does not exist."""
+        reason = method.supports(self.name, dataset.name)
+        if reason is not None:
+            return reason
+        if self.name not in dataset.settings:
+            return f"{dataset.title} has no {self.name} protocol"
+        return None
+
+    @abstractmethod
+    def trials(
+        self,
+        method: MethodFacts,
+        dataset: DatasetSpec,
+        catalogue: Mapping[str, DatasetSpec],
+        options: Mapping[str, Any],
+    ) -> list[Trial]:
+        """The trials of one (method, dataset) cell; call only where ``skip`` gave None."""

@@ -70,12 +70,15 @@ class Training:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What to score: a named clip list against a named class list."""
+    """What to score: a named clip list against a named class list.
+
+    ``views`` None: as the method's recipe for the setting says.
+    """
 
     dataset: str
     clip_list: str
     classes: str
-    views: Views = Views()
+    views: Views | None = None
     metrics: tuple[str, ...] = ("top1", "top5")
 
 
@@ -102,6 +105,25 @@ class Trial:
     member: str
     training: Training | None
     evaluation: Evaluation
+
+
+def fill(template: str, *, shots: int | None, repeat: int) -> str:
+    """A list name with its ``{shots}`` and ``{repeat}`` filled in."""
+    return template.format(shots=shots, repeat=repeat)
+
+
+def source_training(
+    method: str, *, options: Mapping[str, Any], starts_from: Training | None = None
+) -> Training:
+    """The training on the source set that zero-shot evaluations and bridges share."""
+    return Training(
+        method=method,
+        dataset=options["source"],
+        clip_list=options["source_list"],
+        classes=options["source_classes"],
+        setting="zero-shot",
+        starts_from=starts_from,
+    )
 
 
 class Setting(ABC):

@@ -62,13 +62,17 @@ def _lists(*clips: str, classes: str = "all") -> tuple[NamedList, ...]:
 
 
 def _evaluate(**parts: tuple[NamedList, ...]) -> MappingProxyType[str, tuple[NamedList, ...]]:
-    return MappingProxyType({("-" if key == "whole" else key): value for key, value in parts.items()})
+    return MappingProxyType(
+        {("-" if key == "whole" else key): value for key, value in parts.items()}
+    )
 
 
 def _base_to_novel() -> Protocol:
     return Protocol(
         train=NamedList("base_train_s{repeat}", "base"),
-        evaluate=_evaluate(base=_lists("base_val", classes="base"), novel=_lists("novel_val", classes="novel")),
+        evaluate=_evaluate(
+            base=_lists("base_val", classes="base"), novel=_lists("novel_val", classes="novel")
+        ),
         shots=(16,),
         repeats=3,
     )

@@ -51,7 +51,7 @@ class BaseToNovel(Setting):
         repeats = range(1, (options["repeats"] or protocol.repeats) + 1)
         shots = protocol.shots[0]
         if not method.trains:
-            return self._scored(method, dataset, None, None, "all seeds")
+            return self._scored(method, dataset, None, shots, "all seeds")
         bridge = (
             source_training(method.starts_from, options=options) if method.starts_from else None
         )
@@ -75,7 +75,7 @@ class BaseToNovel(Setting):
         method: MethodFacts,
         dataset: DatasetSpec,
         training: Training | None,
-        shots: int | None,
+        shots: int,
         member: str,
     ) -> list[Trial]:
         halves: tuple[Split, Split] = ("base", "novel")

@@ -1,0 +1,286 @@
+"""A configuration file, read with mmengine and validated as a whole before anything runs.
+
+A configuration is a Python file (and therefore code) with ``_base_`` files; ``configs/mini.py`` is
+the default. Every error is reported at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+import settings as settings_room
+from bench.data.catalogue import CATALOGUE
+from bench.errors import ConfigError, UsageError, nearest
+from bench.recipe import Recipe
+
+CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class BackboneConfig(_Frozen):
+    """Which CLIP every method starts from."""
+
+    model: str = Field(description="open_clip model name, or path of a model configuration")
+    weights: str | None = Field(default=None, description="path of the weights file")
+    quick_gelu: bool | None = Field(default=None, description="None: decided by the weights")
+    pretraining: str = Field(default="", description="what the weights were trained on")
+
+
+class MethodConfig(_Frozen):
+    """One row of the tables."""
+
+    adapter: str
+    options: dict[str, Any] = {}
+    title: str | None = None
+    starts_from: str | None = Field(default=None, description="row whose checkpoint it starts from")
+    note: str = Field(default="", description="shown with the row, for example what is inferred")
+
+
+class DatasetConfig(_Frozen):
+    """Where a dataset lies; what is absent is derived by rule or reported as missing."""
+
+    root: str | None = Field(default=None, description="folder of the videos")
+    annotations: str | None = Field(default=None, description="folder of the official annotations")
+    format: str | None = Field(default=None, description="kinetics | hmdb | ucf | ssv2")
+    manifest: str | None = Field(default=None, description="manifest file, if one was made")
+    lists: dict[str, str] = Field(default={}, description="clip list name -> file")
+    labels: dict[str, str] = Field(default={}, description="class list name -> csv")
+    generate: str | None = Field(default=None, description="'mini': made on first use")
+    source: str | None = Field(
+        default=None, description="dataset whose classes the zero-shot draws leave out"
+    )
+
+
+class SettingConfig(_Frozen):
+    """Which cells of a setting are run."""
+
+    datasets: tuple[str, ...]
+    methods: tuple[str, ...] | None = Field(default=None, description="None: every row")
+    options: dict[str, Any] = {}
+
+
+class RecipeRule(_Frozen):
+    """Values for some cells; later rules win. Empty conditions match everything."""
+
+    settings: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
+    values: dict[str, Any]
+    source: str = Field(default="", description="where the values come from")
+
+    def matches(self, *, row: str, setting: str, dataset: str) -> bool:
+        """Whether the rule applies to a cell."""
+        conditions = ((self.settings, setting), (self.methods, row), (self.datasets, dataset))
+        return all(not allowed or value in allowed for allowed, value in conditions)
+
+
+class RunConfig(_Frozen):
+    """A whole configuration."""
+
+    name: str
+    summary: str = ""
+    backbone: BackboneConfig
+    methods: dict[str, MethodConfig]
+    datasets: dict[str, DatasetConfig]
+    settings: dict[str, SettingConfig]
+    recipes: dict[str, RecipeRule]
+    policy: str = Field(default="error", pattern="^(error|count-as-wrong|exclude)$")
+    cache: str = Field(default="runs/cache", description="frames, features, lists, mini world")
+    cache_frames: bool = True
+    workers: int = Field(default=0, ge=0, description="decoding processes a job")
+    threads: int = Field(default=1, ge=1, description="torch threads a job on CPU")
+    plugins: tuple[str, ...] = ()
+    path: str = ""
+
+    def recipe_for(self, row: str, setting: str, dataset: str) -> Recipe:
+        """The recipe of one cell; ``sources`` says which rule each value comes from.
+
+        Raises:
+            ConfigError: The merged values are no valid recipe.
+        """
+        values: dict[str, Any] = {}
+        sources: dict[str, str] = {}
+        for name, rule in self.recipes.items():
+            if rule.matches(row=row, setting=setting, dataset=dataset):
+                values.update(rule.values)
+                sources.update(dict.fromkeys(rule.values, rule.source or name))
+        try:
+            return Recipe(**values, sources=sources)
+        except ValidationError as error:
+            where = f"recipe of {row} / {setting} / {dataset}"
+            raise ConfigError(_messages(error, where, values), source=self.path) from error
+
+    def setting_options(self, setting: str) -> dict[str, Any]:
+        """The setting's options with the configuration's values put in."""
+        return {**settings_room.get(setting).options, **self.settings[setting].options}
+
+    def rows(self, setting: str) -> tuple[str, ...]:
+        """The rows that run in a setting."""
+        chosen = self.settings[setting].methods
+        return tuple(self.methods) if chosen is None else chosen
+
+
+def find_config(name: str | Path | None) -> Path:
+    """A configuration file by path, or by name among those that come with the project.
+
+    Raises:
+        UsageError: There is no such file; the nearest name is suggested.
+    """
+    if name is None:
+        return CONFIGS / "mini.py"
+    path = Path(name)
+    for candidate in (path, CONFIGS / path.name, CONFIGS / f"{path.name}.py"):
+        if candidate.is_file():
+            return candidate.resolve()
+    shipped = sorted(p.stem for p in CONFIGS.glob("*.py") if p.stem != "__init__")
+    guess = nearest(path.stem, shipped)
+    raise UsageError(
+        f"no configuration file '{name}'" + (f"; did you mean '{guess}'?" if guess else ""),
+        allowed="a path, or one of: " + ", ".join(shipped),
+    )
+
+
+def load_config(
+    path: str | Path | None = None, overrides: Mapping[str, Any] | None = None
+) -> RunConfig:
+    """Read, merge and validate a configuration.
+
+    Args:
+        path: A file, the name of a shipped configuration, or None for the mini world.
+        overrides: Dotted keys and values, for example ``{"settings.few-shot.options.shots": [2]}``.
+
+    Raises:
+        UsageError: There is no such file, or it is no valid Python.
+        ConfigError: Every error of its content at once.
+    """
+    from mmengine.config import Config
+
+    file = find_config(path)
+    try:
+        raw = Config.fromfile(str(file), import_custom_modules=False)
+    except Exception as error:
+        raise UsageError(
+            f"configuration {file.name} cannot be read: {type(error).__name__}: {error}",
+            got=str(file),
+            next_step="mend the line that the message names",
+        ) from error
+    tree: dict[str, Any] = {
+        key: value for key, value in raw.to_dict().items() if not key.startswith("_")
+    }
+    for dotted, value in (overrides or {}).items():
+        _put(tree, dotted, value)
+    config = _validated(tree, file)
+    errors = _cross_check(config)
+    if errors:
+        raise ConfigError(errors, source=str(file))
+    return config
+
+
+def _put(tree: dict[str, Any], dotted: str, value: Any) -> None:
+    *parents, last = dotted.split(".")
+    for parent in parents:
+        tree = tree.setdefault(parent, {})
+    tree[last] = value
+
+
+def _validated(tree: dict[str, Any], file: Path) -> RunConfig:
+    try:
+        return RunConfig(**{**tree, "path": str(file)})
+    except ValidationError as error:
+        raise ConfigError(_messages(error, "", tree), source=str(file)) from error
+
+
+def _messages(error: ValidationError, prefix: str, tree: Mapping[str, Any]) -> list[str]:
+    """One line a problem: the dotted key, what is wrong, what was got."""
+    lines = []
+    for problem in error.errors():
+        location = ".".join(str(part) for part in problem["loc"])
+        where = ": ".join(part for part in (prefix, location) if part)
+        if problem["type"] == "extra_forbidden":
+            guess = nearest(str(problem["loc"][-1]), _fields_at(problem["loc"][:-1]))
+            hint = f"; did you mean '{guess}'?" if guess else ""
+            lines.append(f"{where}: unknown key{hint}")
+        elif problem["type"] == "missing":
+            lines.append(f"{where}: missing")
+        else:
+            lines.append(f"{where}: {problem['msg']} (got {problem['input']!r})")
+    return lines
+
+
+def _fields_at(location: Sequence[Any]) -> list[str]:
+    sections: dict[str, type[BaseModel]] = {
+        "backbone": BackboneConfig,
+        "methods": MethodConfig,
+        "datasets": DatasetConfig,
+        "settings": SettingConfig,
+        "recipes": RecipeRule,
+    }
+    model = sections.get(str(location[0])) if location else RunConfig
+    return list((model or Recipe).model_fields)
+
+
+def _unknown(where: str, kind: str, names: Sequence[str], allowed: Sequence[str]) -> list[str]:
+    errors = []
+    for name in names:
+        if name not in allowed:
+            guess = nearest(name, allowed)
+            hint = f"; did you mean '{guess}'?" if guess else ""
+            errors.append(f"{where}: unknown {kind} '{name}'{hint}")
+    return errors
+
+
+def _cross_check(config: RunConfig) -> list[str]:
+    """Names that must exist elsewhere: adapters, settings, datasets, rows, recipe values."""
+    import methods as methods_room
+
+    if config.plugins:
+        methods_room.load_plugins([Path(plugin) for plugin in config.plugins])
+    rows, datasets = list(config.methods), list(config.datasets)
+    errors = _unknown("datasets", "dataset", datasets, list(CATALOGUE))
+    for row, method in config.methods.items():
+        where = f"methods.{row}"
+        errors += _unknown(f"{where}.adapter", "adapter", [method.adapter], methods_room.names())
+        errors += _unknown(f"{where}.starts_from", "row", _some(method.starts_from), rows)
+    for name, setting in config.settings.items():
+        where = f"settings.{name}"
+        missing = _unknown("settings", "setting", [name], settings_room.names())
+        errors += missing
+        errors += _unknown(f"{where}.datasets", "dataset", setting.datasets, datasets)
+        errors += _unknown(f"{where}.methods", "row", setting.methods or (), rows)
+        if not missing:
+            known = list(settings_room.get(name).options)
+            errors += _unknown(f"{where}.options", "option", list(setting.options), known)
+            source = config.setting_options(name).get("source")
+            errors += _unknown(f"{where}.options.source", "dataset", _some(source), datasets)
+    for name, rule in config.recipes.items():
+        where = f"recipes.{name}"
+        errors += _unknown(f"{where}.settings", "setting", rule.settings, settings_room.names())
+        errors += _unknown(f"{where}.methods", "row", rule.methods, rows)
+        errors += _unknown(f"{where}.datasets", "dataset", rule.datasets, datasets)
+        known = [field for field in Recipe.model_fields if field != "sources"]
+        errors += _unknown(f"{where}.values", "value", list(rule.values), known)
+    return errors or _recipe_errors(config)
+
+
+def _some(name: str | None) -> list[str]:
+    return [] if name is None else [name]
+
+
+def _recipe_errors(config: RunConfig) -> list[str]:
+    errors: dict[str, None] = {}
+    for setting, chosen in config.settings.items():
+        source = config.setting_options(setting).get("source")
+        for row in config.rows(setting):
+            for dataset in (*chosen.datasets, *_some(source)):
+                try:
+                    config.recipe_for(row, setting, dataset)
+                except ConfigError as error:
+                    errors.update(dict.fromkeys(error.errors))
+    return list(errors)

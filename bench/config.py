@@ -164,7 +164,7 @@ def load_config(
 
     file = find_config(path)
     try:
-        raw = Config.fromfile(str(file), import_custom_modules=False)
+        raw = Config.fromfile(str(file), import_custom_modules=False, lazy_import=False)
     except Exception as error:
         raise UsageError(
             f"configuration {file.name} cannot be read: {type(error).__name__}: {error}",

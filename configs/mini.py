@@ -1,0 +1,37 @@
+"""The default: every method and setting on the mini world, in minutes on two CPU cores.
+
+The recipes are the mini world's own (``docs/mini-world.md``): the batch, the learning rate and the
+augmentation fit 32-pixel synthetic clips, everything else is as in ``paper.py``.
+"""
+
+import bench.data.mini_world.clip as _clip
+
+_base_ = ["_base_/methods.py", "_base_/mini_world.py"]
+
+name = "mini"
+summary = "synthetic clips of the mini world, for trying the harness out"
+backbone = dict(
+    model=str(_clip.MODEL_FILE),
+    weights=str(_clip.WEIGHTS_FILE),
+    quick_gelu=True,
+    pretraining="captioned stills of the mini world",
+)
+recipes = dict(
+    common=dict(
+        source="mini world",
+        values=dict(
+            num_frames=4,
+            image_size=32,
+            epochs=8,
+            warmup_epochs=1,
+            lr=5e-4,
+            micro_batch=16,
+            accumulation=1,
+            replicas=1,
+            color_jitter=0.3,
+            gray_scale=0.0,
+            flip=0.0,
+            precision="fp32",
+        ),
+    ),
+)

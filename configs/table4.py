@@ -1,0 +1,7 @@
+"""The paper's Table 4, fully-supervised."""
+
+_base_ = ["paper.py"]
+
+name = "table4"
+summary = "Table 4, fully-supervised"
+settings = {"_delete_": True, "fully-supervised": dict(datasets=["kinetics400"])}

@@ -44,6 +44,9 @@ class PlannedTrial(_Frozen):
     num_frames: int | None = None
     views: str = Field(default="1x1", description="temporal clips x spatial crops")
     metrics: tuple[str, ...] = ("top1", "top5")
+    train_data: str = Field(
+        default="", description="what it was trained on, 'HMDB-51 16-shot'; 'none': not trained"
+    )
 
 
 class SkippedCell(_Frozen):

@@ -1,0 +1,133 @@
+"""Configurations: the shipped ones are valid, wrong ones report everything at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.config import CONFIGS, find_config, load_config
+from bench.errors import ConfigError, UsageError
+
+SHIPPED = sorted(p.stem for p in CONFIGS.glob("*.py") if p.stem != "__init__")
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_configurations_are_valid(name: str) -> None:
+    config = load_config(name)
+    assert config.name == name
+    for setting in config.settings:
+        for row in config.rows(setting):
+            for dataset in config.settings[setting].datasets:
+                recipe = config.recipe_for(row, setting, dataset)
+                assert set(recipe.sources) <= set(type(recipe).model_fields)
+                assert all(recipe.sources.values())
+
+
+@pytest.mark.parametrize(
+    ("setting", "row", "expected"),
+    [
+        ("zero-shot", "vifi-clip", dict(num_frames=32, epochs=10, lr=8e-6, clips=256)),
+        ("base-to-novel", "clip-text-ft", dict(num_frames=32, epochs=11, lr=2e-6, clips=64)),
+        ("few-shot", "clip-image-ft", dict(num_frames=32, epochs=50, lr=2e-6, clips=64)),
+        ("fully-supervised", "vifi-clip", dict(num_frames=16, epochs=30, lr=2.2e-5, clips=512)),
+        ("fully-supervised", "clip-image-ft", dict(num_frames=16, epochs=30, lr=8e-6, clips=256)),
+    ],
+)
+def test_paper_recipes_have_the_released_values(
+    setting: str, row: str, expected: dict[str, float]
+) -> None:
+    config = load_config("paper")
+    recipe = config.recipe_for(row, setting, config.settings[setting].datasets[0])
+    got = dict(
+        num_frames=recipe.num_frames,
+        epochs=recipe.epochs,
+        lr=recipe.lr,
+        clips=recipe.clips_an_update,
+    )
+    assert got == expected
+    assert recipe.warmup_epochs == 5
+    assert recipe.weight_decay == 0.001
+    views = (4, 3) if setting == "fully-supervised" else (1, 1)
+    assert (recipe.views_clips, recipe.views_crops) == views
+
+
+def test_one_table_configurations_hold_one_setting() -> None:
+    assert [list(load_config(f"table{n}").settings) for n in (1, 2, 3, 4)] == [
+        ["zero-shot"],
+        ["base-to-novel"],
+        ["few-shot"],
+        ["fully-supervised"],
+    ]
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "mine.py"
+    path.write_text(f'_base_ = ["{CONFIGS / "paper.py"}"]\nname = "mine"\n{text}')
+    return path
+
+
+def test_wrong_keys_are_all_reported_with_the_nearest_right_ones(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        'nmae = "x"\nmethods = {"vifi-clip": dict(optons=1)}\nworkers = -1\n',
+    )
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    message = str(caught.value)
+    assert message.startswith(f"3 errors in {path}; nothing was run:")
+    assert "methods.vifi-clip.optons: unknown key; did you mean 'options'?" in message
+    assert "nmae: unknown key; did you mean 'name'?" in message
+    assert "workers: Input should be greater than or equal to 0 (got -1)" in message
+    assert caught.value.exit_code == 2
+
+
+def test_unknown_names_are_all_reported_with_the_nearest_right_ones(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        'settings = {"few-shoot": dict(datasets=["hmdb5"])}\n'
+        'recipes = dict(common=dict(values=dict(lrr=3)), mine=dict(methods=["vifi"], values={}))\n'
+        'methods = {"mine": dict(adapter="vificlip", starts_from="clip")}\n',
+    )
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    errors = caught.value.errors
+    assert "methods.mine.adapter: unknown adapter 'vificlip'; did you mean 'vifi-clip'?" in errors
+    assert any(e.startswith("methods.mine.starts_from: unknown row 'clip'") for e in errors)
+    assert "settings: unknown setting 'few-shoot'; did you mean 'few-shot'?" in errors
+    assert "settings.few-shoot.datasets: unknown dataset 'hmdb5'; did you mean 'hmdb51'?" in errors
+    assert "recipes.common.values: unknown value 'lrr'; did you mean 'lr'?" in errors
+    assert "recipes.mine.methods: unknown row 'vifi'; did you mean 'vifi-clip'?" in errors
+    assert len(errors) == 6
+
+
+def test_wrong_recipe_values_name_the_cell(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        'recipes = dict(mine=dict(settings=["few-shot"], values=dict(lr=-1, epochs=3)))\n',
+    )
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    text = "\n".join(caught.value.errors)
+    assert (
+        "recipe of vifi-clip / few-shot / hmdb51: lr: Input should be greater than 0 (got -1)"
+    ) in text
+    assert "zero-shot / hmdb51" not in text
+
+
+def test_unknown_configuration_suggests_the_nearest() -> None:
+    with pytest.raises(UsageError, match="no configuration file 'papr'; did you mean 'paper'?"):
+        find_config("papr")
+
+
+def test_a_configuration_that_is_no_python_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "broken.py"
+    path.write_text("name = \n")
+    with pytest.raises(UsageError, match="configuration broken.py cannot be read: "):
+        load_config(path)
+
+
+def test_overrides_are_dotted_keys() -> None:
+    config = load_config("paper", {"settings.few-shot.options.shots": [2], "workers": 3})
+    assert config.setting_options("few-shot")["shots"] == [2]
+    assert config.workers == 3

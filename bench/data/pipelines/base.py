@@ -1,7 +1,7 @@
 """The contract of a pipeline: a video file to the uint8 frames a model sees.
 
 A pipeline is a module in this folder, chosen by name (``Preprocessing.pipeline``), with a function
-``build(spec: PipelineSpec) -> Pipeline``. Draws use the global generators of Python, numpy and
+``build(spec: PipelineSpec, open_video: Opener) -> Pipeline``. Draws use the global generators of Python, numpy and
 torch, in the order of the original code; the caller seeds them for each clip.
 """
 
@@ -10,12 +10,19 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from bench.data.decode import Video
+
+Opener = Callable[[Path], "Video"]
+"""Opens a video file; ``bench.data.decode.open_video`` or a cache in front of it."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +74,12 @@ class ClipFrames:
     Attributes:
         frames: uint8 RGB [N,3,S,S] with N = views * T; crop outermost, then clip, then frame.
         frame_inds: int64, 0-based frame indices that were decoded, [clips * T].
+        decoder: Library that decoded them, ``decord`` or ``pyav``.
     """
 
     frames: NDArray[np.uint8]
     frame_inds: NDArray[np.int64]
+    decoder: str = ""
 
 
 class Pipeline(Protocol):
@@ -87,8 +96,15 @@ class Pipeline(Protocol):
         ...
 
 
-def build(spec: PipelineSpec) -> Pipeline:
-    """The pipeline that ``spec`` names."""
+def build(spec: PipelineSpec, open_video: Opener | None = None) -> Pipeline:
+    """The pipeline that ``spec`` names.
+
+    Args:
+        spec: What to make of a video.
+        open_video: How files are opened; None decodes them from disk each time.
+    """
+    if open_video is None:
+        from bench.data.decode import open_video
     module = importlib.import_module(f"bench.data.pipelines.{spec.name}")
-    pipeline: Pipeline = module.build(spec)
+    pipeline: Pipeline = module.build(spec, open_video)
     return pipeline

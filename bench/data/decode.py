@@ -1,0 +1,233 @@
+"""A video file to RGB frames: decord first, PyAV where decord cannot.
+
+Every way a file can be unusable has a reason code, so that a result can say how many clips it
+rests on and why the others are missing. Nothing is replaced: a clip either gives exactly the
+frames that were asked for or raises ``DecodeError``.
+
+Decoding runs in C code that cannot be interrupted from Python. A file that makes a decoder hang is
+caught by the time limit of ``bench.data.loading`` when worker processes are used, and only then.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Literal, Protocol
+
+import av
+import decord
+import numpy as np
+from decord._ffi.base import DECORDError
+from numpy.typing import NDArray
+
+from bench.data import containers
+from bench.errors import DataError
+
+Reason = Literal[
+    "missing",
+    "directory",
+    "not_readable",
+    "empty",
+    "not_video",
+    "no_video_stream",
+    "truncated",
+    "decode_failed",
+    "no_frames",
+]
+
+_MEANING: dict[str, str] = {
+    "missing": "there is no such file",
+    "directory": "this is a folder, not a file",
+    "not_readable": "the file may not be read",
+    "empty": "the file has zero bytes",
+    "not_video": "the file is no video",
+    "no_video_stream": "the file has no video stream",
+    "truncated": "the file ends before its container does",
+    "decode_failed": "the video is damaged",
+    "no_frames": "the video has no frames",
+}
+
+_log = logging.getLogger(__name__)
+decord.logging.set_level(decord.logging.QUIET)
+av.logging.set_level(av.logging.PANIC)
+
+
+class DecodeError(DataError):
+    """A file gives no usable frames.
+
+    Args:
+        reason: Code, see ``Reason``.
+        detail: What the decoder said, one line.
+        path: The file, when known.
+    """
+
+    def __init__(self, reason: Reason, detail: str = "", path: Path | None = None) -> None:
+        self.reason: Reason = reason
+        self.detail = detail
+        self.path = path
+        name = "a video" if path is None else str(path)
+        super().__init__(
+            f"cannot decode {name}: {_MEANING[reason]} ({reason})", got=detail if detail else None
+        )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (DecodeError, (self.reason, self.detail, self.path))
+
+
+class Video(Protocol):
+    """An opened video; its length is the number of frames."""
+
+    decoder: str
+    """Which library serves it: ``decord`` or ``pyav``."""
+
+    def __len__(self) -> int: ...
+
+    def get_frames(self, indices: Sequence[int]) -> NDArray[np.uint8]:
+        """RGB frames, uint8 [n,H,W,3], for 0-based ``indices`` in any order, repeats allowed.
+
+        Raises:
+            DecodeError: A frame cannot be decoded.
+            IndexError: An index is not in ``range(len(self))``.
+        """
+        ...
+
+
+def open_video(path: Path) -> Video:
+    """Open a video file.
+
+    Raises:
+        DecodeError: The file is unusable; ``reason`` says how.
+    """
+    _check_file(path)
+    try:
+        reader = decord.VideoReader(str(path), num_threads=1)
+        if len(reader) > 0:
+            return _DecordVideo(path, reader)
+        failure = "decord counts no frames"
+    except (RuntimeError, DECORDError) as error:
+        failure = _first_line(error)
+    video = _PyAVVideo(path)
+    _log.info("%s: decoded by PyAV because decord said: %s", path, failure)
+    return video
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Versions of the decoders, for the record."""
+    return {"decord": metadata.version("decord"), "av": metadata.version("av")}
+
+
+def _check_file(path: Path) -> None:
+    try:
+        if path.is_dir():
+            raise DecodeError("directory", path=path)
+        shortfall = containers.missing_bytes(path)
+    except FileNotFoundError as error:
+        raise DecodeError("missing", path=path) from error
+    except OSError as error:
+        raise DecodeError("not_readable", error.strerror or str(error), path) from error
+    if shortfall is None:
+        raise DecodeError("empty", path=path)
+    if shortfall > 0:
+        raise DecodeError("truncated", f"{shortfall} bytes are missing at the end", path)
+
+
+def _check_indices(indices: Sequence[int], length: int) -> NDArray[np.int64]:
+    wanted = np.asarray(indices, dtype=np.int64)
+    if wanted.size and (wanted.min() < 0 or wanted.max() >= length):
+        raise IndexError(f"frame indices {wanted.tolist()} outside 0..{length - 1}")
+    return wanted
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__
+
+
+class _DecordVideo:
+    """Frames through decord; PyAV takes over when decord fails in the middle."""
+
+    decoder = "decord"
+
+    def __init__(self, path: Path, reader: decord.VideoReader) -> None:
+        self._path = path
+        self._reader = reader
+        self._length = len(reader)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def get_frames(self, indices: Sequence[int]) -> NDArray[np.uint8]:
+        wanted = _check_indices(indices, self._length)
+        unique, inverse = np.unique(wanted, return_inverse=True)
+        try:
+            frames: NDArray[np.uint8] = self._reader.get_batch(unique.tolist()).asnumpy()
+        except (RuntimeError, DECORDError, IndexError) as error:
+            return self._second_opinion(wanted, _first_line(error))
+        return frames if len(unique) == len(wanted) and _rising(wanted) else frames[inverse]
+
+    def _second_opinion(self, wanted: NDArray[np.int64], failure: str) -> NDArray[np.uint8]:
+        """Frames from PyAV, if it sees the same video as decord does."""
+        fallback = _PyAVVideo(self._path)
+        if len(fallback) != self._length:
+            detail = f"{len(fallback)} of {self._length} frames can be decoded; decord: {failure}"
+            raise DecodeError("decode_failed", detail, self._path)
+        frames = fallback.get_frames(wanted.tolist())
+        _log.info("%s: decoded by PyAV because decord said: %s", self._path, failure)
+        self.decoder = "pyav"
+        return frames
+
+
+def _rising(values: NDArray[np.int64]) -> bool:
+    return bool(np.all(values[1:] > values[:-1]))
+
+
+class _PyAVVideo:
+    """Frames through PyAV, always decoded from the start: slow and exact."""
+
+    decoder = "pyav"
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._length = self._count()
+        if self._length == 0:
+            raise DecodeError("no_frames", path=path)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def _count(self) -> int:
+        """Frames that decode; headers are not trusted (webm has no count, others a wrong one)."""
+        try:
+            with av.open(str(self._path)) as container:
+                if not container.streams.video:
+                    raise DecodeError("no_video_stream", path=self._path)
+                return sum(1 for _ in container.decode(video=0))
+        except av.error.InvalidDataError as error:
+            raise self._invalid(_first_line(error)) from error
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            raise DecodeError("decode_failed", _first_line(error), self._path) from error
+
+    def _invalid(self, said: str) -> DecodeError:
+        kind = containers.kind(self._path)
+        if kind is None:
+            return DecodeError("not_video", said, self._path)
+        return DecodeError("decode_failed", f"{kind} file: {said}", self._path)
+
+    def get_frames(self, indices: Sequence[int]) -> NDArray[np.uint8]:
+        wanted = _check_indices(indices, self._length)
+        needed = set(wanted.tolist())
+        found: dict[int, NDArray[np.uint8]] = {}
+        try:
+            with av.open(str(self._path)) as container:
+                for position, frame in enumerate(container.decode(video=0)):
+                    if position in needed:
+                        found[position] = frame.to_ndarray(format="rgb24")
+                    if len(found) == len(needed):
+                        break
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            raise DecodeError("decode_failed", _first_line(error), self._path) from error
+        return np.stack([found[index] for index in wanted.tolist()])

@@ -1,0 +1,139 @@
+"""ViFi-CLIP's pipeline: sparse sampling, multi-scale crop, per-frame colour jitter.
+
+Equal, pixel by pixel and draw by draw, to the released code (github.com/muzairkhattak/ViFi-CLIP,
+commit e2d1948, datasets/build.py); goldens in ``tests/goldens/pipeline``. Order of the draws:
+numpy for frame offsets, then the flip; ``random`` for crop size, crop position, jitter gate, grey
+gate; torch for the jitter of each frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from mmaction.datasets.transforms import (
+    CenterCrop,
+    Flip,
+    MultiScaleCrop,
+    Resize,
+    SampleFrames,
+    ThreeCrop,
+)
+from numpy.typing import NDArray
+
+from bench.data.decode import Video
+from bench.data.pipelines.base import ClipFrames, Opener, PipelineSpec
+from bench.data.transforms import ClipGrayScale, FrameColorJitter
+from bench.errors import UsageError
+
+Transform = Callable[[dict[str, Any]], dict[str, Any]]
+
+_CROP_SCALES = (1, 0.875, 0.75, 0.66)
+
+
+class VifiClipPipeline:
+    """Frames as ViFi-CLIP sees them; build it with ``build``."""
+
+    def __init__(self, spec: PipelineSpec, open_video: Opener) -> None:
+        self.spec = spec
+        self._open_video = open_video
+        self._sample = SampleFrames(
+            clip_len=1,
+            frame_interval=1,
+            num_clips=spec.num_frames,
+            # Several test clips are random draws of the training sampler, as in the release.
+            test_mode=not spec.random,
+        )
+        self._geometry = _train_geometry(spec) if spec.mode == "train" else _val_geometry(spec)
+        self._colour: Sequence[Transform] = (
+            (FrameColorJitter(spec.color_jitter), ClipGrayScale(spec.gray_scale))
+            if spec.mode == "train"
+            else ()
+        )
+
+    def __call__(self, path: Path) -> ClipFrames:
+        """Decode and transform one video.
+
+        Raises:
+            DecodeError: The file gives no usable frames.
+        """
+        video = self._open_video(path)
+        frame_inds = self.sample(len(video))
+        unique, inverse = np.unique(frame_inds, return_inverse=True)
+        frames = self._transform(video, unique, inverse)
+        return ClipFrames(frames=frames, frame_inds=frame_inds, decoder=video.decoder)
+
+    def sample(self, total_frames: int) -> NDArray[np.int64]:
+        """Indices of the frames of one video, int64 [clips * T]."""
+        count = self.spec.clips if self.spec.mode == "val" else 1
+        draws = [
+            self._sample({"total_frames": total_frames, "start_index": 0})["frame_inds"]
+            for _ in range(count)
+        ]
+        return np.concatenate(draws).astype(np.int64)
+
+    def _transform(
+        self, video: Video, unique: NDArray[np.int64], inverse: NDArray[np.int64]
+    ) -> NDArray[np.uint8]:
+        """Geometry treats all frames alike, so each decoded frame goes through it once."""
+        decoded = video.get_frames(unique.tolist())
+        results: dict[str, Any] = {
+            "imgs": list(decoded),
+            "img_shape": decoded.shape[1:3],
+            "modality": "RGB",
+        }
+        for transform in self._geometry:
+            results = transform(results)
+        images = results["imgs"]
+        crops = len(images) // len(unique)
+        results["imgs"] = [
+            images[crop * len(unique) + position] for crop in range(crops) for position in inverse
+        ]
+        for transform in self._colour:
+            results = transform(results)
+        stacked = np.stack(results["imgs"])
+        return np.ascontiguousarray(stacked.transpose(0, 3, 1, 2))
+
+
+def _short_side(size: int) -> int:
+    """256 for a crop of 224."""
+    return int(256 / 224 * size)
+
+
+def _train_geometry(spec: PipelineSpec) -> Sequence[Transform]:
+    size = spec.image_size
+    return (
+        Resize(scale=(-1, _short_side(size))),
+        MultiScaleCrop(
+            input_size=size,
+            scales=_CROP_SCALES,
+            random_crop=False,
+            max_wh_scale_gap=1,
+            num_fixed_crops=5,
+        ),
+        Resize(scale=(size, size), keep_ratio=False),
+        Flip(flip_ratio=spec.flip),
+    )
+
+
+def _val_geometry(spec: PipelineSpec) -> Sequence[Transform]:
+    size = spec.image_size
+    if spec.crops == 3:
+        return (Resize(scale=(-1, size)), ThreeCrop(crop_size=size))
+    return (Resize(scale=(-1, _short_side(size))), CenterCrop(crop_size=size))
+
+
+def build(spec: PipelineSpec, open_video: Opener) -> VifiClipPipeline:
+    """The pipeline for ``spec``.
+
+    Raises:
+        UsageError: ``spec`` asks for a number of crops that the protocol does not have.
+    """
+    if spec.crops not in (1, 3):
+        raise UsageError("the number of spatial crops", got=spec.crops, allowed="1 or 3")
+    # Frames are small, and OpenCV's thread pool does not survive a fork.
+    cv2.setNumThreads(1)
+    return VifiClipPipeline(spec, open_video)

@@ -9,7 +9,6 @@ import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 
 import numpy as np
 
@@ -103,7 +102,8 @@ def _kinetics(dataset: str, counts: dict[str, list[tuple[ActionClass, int]]]) ->
                 name, start, end = _kinetics_name(dataset, part, item.name, index)
                 clips.append(_clip(dataset, f"{part}/{name}_{start:06d}_{end:06d}.mp4", item))
                 rows.append((item.name, name, start, end, part, 0))
-        writer.writerows(sorted(rows, key=itemgetter(1)))
+        rows.sort(key=lambda row: str(row[1]))
+        writer.writerows(rows)
         texts[f"{part}.csv"] = table.getvalue()
     return DatasetPlan(dataset, tuple(clips), texts)
 

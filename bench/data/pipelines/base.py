@@ -1,8 +1,8 @@
 """The contract of a pipeline: a video file to the uint8 frames a model sees.
 
 A pipeline is a module in this folder, chosen by name (``Preprocessing.pipeline``), with a function
-``build(spec: PipelineSpec, open_video: Opener) -> Pipeline``. Draws use the global generators of Python, numpy and
-torch, in the order of the original code; the caller seeds them for each clip.
+``build(spec: PipelineSpec, open_video: Opener) -> Pipeline``. Draws use the global generators of
+Python, numpy and torch, in the order of the original code; the caller seeds them for each clip.
 """
 
 from __future__ import annotations

@@ -1,0 +1,210 @@
+"""Work in processes that may hang or die without harm.
+
+A worker has one task at a time. One that takes longer than the time limit, or that its decoder
+brings down, is killed and replaced by a new one, and the task is reported as lost.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from typing import Any, Generic, Literal, TypeVar
+
+StartMethod = Literal["fork", "forkserver", "spawn"]
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+_PARENT_CHECK = 5.0
+"""Seconds after which an idle worker looks whether its parent still lives."""
+
+
+@dataclass(frozen=True)
+class Lost:
+    """What became of a task without a result: ``timeout``, or ``crashed`` with its worker."""
+
+    reason: Literal["timeout", "crashed"]
+    detail: str
+
+
+@dataclass
+class _Worker:
+    process: Any
+    pipe: Connection
+    position: int | None = None
+    deadline: float = 0.0
+
+
+@dataclass
+class _Progress(Generic[Task, Result]):
+    """One pass over the tasks."""
+
+    source: Iterator[Task]
+    done: dict[int, Result | Lost | Exception] = field(default_factory=dict)
+    given: int = 0
+    yielded: int = 0
+    exhausted: bool = False
+
+
+class WorkerPool(Generic[Task, Result]):
+    """Applies a function to tasks in processes, in order, each under a time limit.
+
+    Args:
+        function: What a worker does; an exception it raises is raised again by ``run``.
+        workers: Number of processes; started on first use.
+        time_limit: Seconds for one task.
+        start_method: How processes are started. ``fork`` shares what is imported already;
+            ``forkserver`` and ``spawn`` need a picklable function.
+    """
+
+    def __init__(
+        self,
+        function: Callable[[Task], Result],
+        workers: int,
+        *,
+        time_limit: float,
+        start_method: StartMethod = "fork",
+    ) -> None:
+        self._function = function
+        self._count = workers
+        self._time_limit = time_limit
+        self._context: Any = multiprocessing.get_context(start_method)
+        self._workers: list[_Worker] = []
+
+    def run(self, tasks: Iterable[Task]) -> Iterator[Result | Lost]:
+        """Results in the order of the tasks; up to twice as many as workers are made ahead."""
+        while len(self._workers) < self._count:
+            self._workers.append(self._start())
+        progress: _Progress[Task, Result] = _Progress(iter(tasks))
+        try:
+            while True:
+                self._assign(progress)
+                if progress.yielded in progress.done:
+                    result = progress.done.pop(progress.yielded)
+                    if isinstance(result, Exception):
+                        raise result
+                    progress.yielded += 1
+                    yield result
+                elif progress.yielded < progress.given:
+                    self._collect(progress)
+                else:
+                    return
+        finally:
+            self._abandon()
+
+    def close(self) -> None:
+        """End all workers."""
+        for worker in self._workers:
+            _kill(worker)
+        self._workers.clear()
+
+    def _start(self) -> _Worker:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=_serve, args=(self._function, theirs), daemon=True)
+        process.start()
+        theirs.close()
+        return _Worker(process, ours)
+
+    def _assign(self, progress: _Progress[Task, Result]) -> None:
+        """Give idle workers the next tasks, up to a window ahead of what was yielded."""
+        for worker in self._workers:
+            if worker.position is not None:
+                continue
+            if progress.exhausted or progress.given >= progress.yielded + 2 * self._count:
+                return
+            try:
+                task = next(progress.source)
+            except StopIteration:
+                progress.exhausted = True
+                return
+            worker.position = progress.given
+            worker.deadline = time.monotonic() + self._time_limit
+            progress.given += 1
+            try:
+                worker.pipe.send(task)
+            except BrokenPipeError:
+                self._lose(worker, progress, _crash(worker))
+
+    def _collect(self, progress: _Progress[Task, Result]) -> None:
+        """Wait for a result, a death or a deadline."""
+        busy = [worker for worker in self._workers if worker.position is not None]
+        patience = max(0.0, min(worker.deadline for worker in busy) - time.monotonic())
+        ready = wait([worker.pipe for worker in busy], patience)
+        for worker in busy:
+            if worker.pipe in ready:
+                self._receive(worker, progress)
+            elif time.monotonic() >= worker.deadline:
+                detail = f"no result within {self._time_limit:g} s"
+                self._lose(worker, progress, Lost("timeout", detail))
+
+    def _receive(self, worker: _Worker, progress: _Progress[Task, Result]) -> None:
+        assert worker.position is not None
+        try:
+            progress.done[worker.position] = worker.pipe.recv()
+        except (EOFError, ConnectionResetError):
+            self._lose(worker, progress, _crash(worker))
+        else:
+            worker.position = None
+
+    def _lose(self, worker: _Worker, progress: _Progress[Task, Result], lost: Lost) -> None:
+        assert worker.position is not None
+        progress.done[worker.position] = lost
+        self._replace(worker)
+
+    def _replace(self, worker: _Worker) -> None:
+        _kill(worker)
+        self._workers[self._workers.index(worker)] = self._start()
+
+    def _abandon(self) -> None:
+        """After a pass: workers still at a task that nobody waits for make room."""
+        for worker in [worker for worker in self._workers if worker.position is not None]:
+            _kill(worker)
+            self._workers.remove(worker)
+
+
+def _kill(worker: _Worker) -> None:
+    worker.process.kill()
+    worker.process.join()
+    worker.pipe.close()
+
+
+def _crash(worker: _Worker) -> Lost:
+    worker.process.join(timeout=1)
+    code = worker.process.exitcode
+    how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+    return Lost("crashed", f"the decoding process ended with {how}")
+
+
+def _serve(function: Callable[[Any], Any], pipe: Connection) -> None:
+    """A worker's life: tasks until the pipe closes or the parent is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    parent = os.getppid()
+    while True:
+        # Workers forked later hold our pipe open too, so a dead parent gives no end of file.
+        while not pipe.poll(_PARENT_CHECK):
+            if os.getppid() != parent:
+                return
+        try:
+            task = pipe.recv()
+        except EOFError:
+            return
+        try:
+            result = function(task)
+        except Exception as error:  # handed to the parent, which raises it
+            result = _portable(error)
+        pipe.send(result)
+
+
+def _portable(error: Exception) -> Exception:
+    """An exception that survives the way to the parent."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error

@@ -1,0 +1,85 @@
+"""Which facts two numbers must share to be ranked together.
+
+In the fingerprint: everything that makes the task easier or harder whatever the method: the
+backbone and what it was pre-trained on, the clips and class names that were scored, how many of
+the clips, the frames, pixels and views a method was given, and how the checkpoint was chosen.
+
+Not in it, but shown with every cell: what belongs to the method (prompt texts, frame sampling and
+normalisation) and the arithmetic precision.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+from results.records import EvaluationRecord
+
+Facts = dict[str, str]
+
+_AGREE = (
+    "backbone",
+    "weights_sha256",
+    "quick_gelu",
+    "pretraining",
+    "dataset",
+    "clip_list",
+    "list_sha256",
+    "classes",
+    "class_names_sha256",
+    "num_classes",
+    "num_frames",
+    "image_size",
+    "views",
+)
+_SHOWN = ("prompts", "pipeline", "precision")
+
+_UNSELECTED = {"last": "last", "none (zero-shot)": "last"}
+"""CLIP as it comes and the last checkpoint agree: neither was chosen by its score."""
+
+
+def agreeing_facts(record: EvaluationRecord) -> Facts:
+    """The facts of one evaluation that are part of the fingerprint."""
+    protocol = record.protocol
+    facts = {name: str(getattr(protocol, name)) for name in _AGREE}
+    facts["checkpoint"] = _UNSELECTED.get(protocol.checkpoint, protocol.checkpoint)
+    facts["clips scored"] = str(record.counts.scored)
+    return facts
+
+
+def shown_facts(record: EvaluationRecord) -> Facts:
+    """The facts of one evaluation that belong to the method; they may differ in a ranking."""
+    protocol = record.protocol
+    facts = {name: str(getattr(protocol, name)) for name in _SHOWN if name != "prompts"}
+    return {"prompts": " · ".join(protocol.prompts), **facts}
+
+
+def fingerprint(records: Sequence[EvaluationRecord]) -> str:
+    """Hash of the facts of a cell's members; members that agree count once.
+
+    So three seeds scored on one list have the fingerprint of one number on that list, and the
+    order of the members does not matter.
+    """
+    distinct = sorted({json.dumps(agreeing_facts(r), sort_keys=True) for r in records})
+    return hashlib.sha256("\n".join(distinct).encode()).hexdigest()[:12]
+
+
+def differences(
+    ours: Sequence[EvaluationRecord], others: Sequence[EvaluationRecord]
+) -> dict[str, tuple[str, str]]:
+    """The facts in which two cells differ: name -> (ours, the other's)."""
+    left, right = _merged(ours), _merged(others)
+    return {
+        name: (left.get(name, "-"), right.get(name, "-"))
+        for name in sorted(left.keys() | right.keys())
+        if left.get(name) != right.get(name)
+    }
+
+
+def _merged(records: Sequence[EvaluationRecord]) -> Facts:
+    gathered: dict[str, set[str]] = {}
+    for record in records:
+        for name, value in agreeing_facts(record).items():
+            gathered.setdefault(name, set()).add(value)
+    return {name: ", ".join(sorted(values)) for name, values in gathered.items()}

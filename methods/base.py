@@ -15,31 +15,25 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-IMAGENET = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
-CLIP = ((122.7709383, 116.7460125, 104.09373615), (68.5005327, 66.6321579, 70.32316305))
+from methods.facts import CLIP, IMAGENET, Facts, Origin, Preprocessing, refusal
 
-
-@dataclass(frozen=True)
-class Preprocessing:
-    """How frames are chosen and made for a method; two methods with equal ones share caches.
-
-    Attributes:
-        pipeline: Name of a module in ``bench/data/pipelines``: sampling, resizing, cropping and
-            training augmentation.
-        mean: Subtracted from RGB values in 0..255.
-        std: Divided by afterwards.
-    """
-
-    pipeline: str = "vificlip"
-    mean: tuple[float, float, float] = IMAGENET[0]
-    std: tuple[float, float, float] = IMAGENET[1]
+__all__ = [
+    "CLIP",
+    "IMAGENET",
+    "Facts",
+    "KeyReport",
+    "Method",
+    "Origin",
+    "ParameterGroup",
+    "Preprocessing",
+]
 
 
 @dataclass(frozen=True)
@@ -73,16 +67,6 @@ class ParameterGroup:
     weight_decay: float | None = None
 
 
-@dataclass(frozen=True)
-class Origin:
-    """Where a method comes from and what its hyper-parameters rest on."""
-
-    citation: str
-    code: str = ""
-    commit: str = ""
-    hyper_parameters: Mapping[str, str] = field(default_factory=dict)
-
-
 class Method(nn.Module):
     """A way of adapting CLIP to video. Build one with ``methods.create``.
 
@@ -106,6 +90,20 @@ class Method(nn.Module):
     """True: ``encode_frames`` never changes in training, so its output may be shared."""
     starts_from: ClassVar[str | None] = None
     """Row name of the method whose source-set checkpoint this one starts from."""
+    refusals: ClassVar[Mapping[tuple[str, str], str]] = {}
+    """``(setting, dataset)`` -> why there is no such row; ``"*"`` stands for every one."""
+    parity: ClassVar[Mapping[str, str]] = {}
+    """Golden case -> which of the case's modes this adapter computes."""
+
+    prompts: tuple[str, ...] = ()
+    """The strings given to the tokenizer, in row order; ``set_classes`` sets them."""
+
+    def __init_subclass__(cls, facts: Facts | None = None, **kwargs: Any) -> None:
+        """Take the class attributes from ``facts`` where the adapter comes with the project."""
+        super().__init_subclass__(**kwargs)
+        if facts is not None:
+            for item in fields(facts):
+                setattr(cls, item.name, getattr(facts, item.name))
 
     def __init__(
         self, clip: nn.Module, class_names: Sequence[str], num_frames: int, **options: Any
@@ -117,7 +115,7 @@ class Method(nn.Module):
     @classmethod
     def supports(cls, setting: str, dataset: str) -> str | None:
         """None, or why this method has no row in that setting on that dataset."""
-        return None
+        return refusal(cls.refusals, setting, dataset)
 
     @abstractmethod
     def set_classes(self, class_names: Sequence[str]) -> None:
@@ -168,8 +166,12 @@ class Method(nn.Module):
         return [ParameterGroup(self.trainable_names())]
 
     @abstractmethod
-    def load_released(self, source: Path | Mapping[str, Tensor]) -> KeyReport:
+    def load_released(self, source: Path | Mapping[str, Any]) -> KeyReport:
         """Load what the method's authors released; executes no pickled code.
+
+        Args:
+            source: The file, or what it holds: tensors by name, with or without the containers
+                (``model``, ``state_dict``) and the prefix ``module.`` of the file.
 
         Raises:
             WeightsError: A tensor is missing, unexpected or has another shape, beyond what the

@@ -1,0 +1,110 @@
+"""The adapters that come with the project: their facts, and where their code lies.
+
+Read by planning and by ``bench methods`` without importing torch. An adapter's class takes its
+facts from here (``class VifiClip(..., facts=FACTS["vifi-clip"])``), so they are stated once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from methods.facts import Facts, Origin
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where an adapter's class lies.
+
+    Attributes:
+        module: Importable module.
+        cls: Class in it.
+        sources: Further modules whose code the adapter's numbers depend on.
+    """
+
+    module: str
+    cls: str
+    sources: tuple[str, ...] = ()
+
+
+_VIFI_CODE = "https://github.com/muzairkhattak/ViFi-CLIP"
+_VIFI_COMMIT = "e2d1948"
+_VIFI_PAPER = (
+    "Rasheed, Khattak, Maaz, Khan, Khan: Fine-tuned CLIP Models are Efficient Video Learners, "
+    "CVPR 2023"
+)
+
+
+def _vifi_origin(few_shot: str) -> Origin:
+    return Origin(
+        citation=_VIFI_PAPER,
+        code=_VIFI_CODE,
+        commit=_VIFI_COMMIT,
+        hyper_parameters={
+            "zero-shot": "authors' repository",
+            "base-to-novel": few_shot,
+            "few-shot": few_shot,
+            "fully-supervised": "authors' repository",
+        },
+    )
+
+
+_SAME_AS_VIFI = (
+    "inferred: the released configuration of ViFi-CLIP with only the trained tower exchanged"
+)
+
+_ALL = (
+    Facts(
+        name="vanilla-clip",
+        title="Vanilla CLIP",
+        summary="CLIP as it comes: bare class names, mean of the frame features; not trained",
+        origin=Origin(
+            citation=(
+                "Radford et al.: Learning Transferable Visual Models From Natural Language "
+                "Supervision, ICML 2021; evaluated on video as in " + _VIFI_PAPER
+            ),
+            code=_VIFI_CODE,
+            commit=_VIFI_COMMIT,
+            hyper_parameters={"all": "none: not trained"},
+        ),
+        trains=False,
+        frozen_image_tower=True,
+        parity={"vanilla": ""},
+    ),
+    Facts(
+        name="clip-image-ft",
+        title="CLIP image-FT",
+        summary="the image encoder is fine-tuned, the text encoder stays as it came",
+        origin=_vifi_origin(_SAME_AS_VIFI),
+        parity={"vificlip": "image"},
+    ),
+    Facts(
+        name="clip-text-ft",
+        title="CLIP text-FT",
+        summary="the text encoder is fine-tuned, the image encoder stays as it came",
+        origin=_vifi_origin(_SAME_AS_VIFI),
+        frozen_image_tower=True,
+        parity={"vificlip": "text"},
+    ),
+    Facts(
+        name="vifi-clip",
+        title="ViFi-CLIP",
+        summary="both encoders are fine-tuned; frame features are averaged",
+        origin=_vifi_origin("authors' repository"),
+        parity={"vificlip": "both"},
+    ),
+)
+
+FACTS: Mapping[str, Facts] = MappingProxyType({facts.name: facts for facts in _ALL})
+
+_FAMILY = ("methods.vifi_family",)
+
+LOCATIONS: Mapping[str, Location] = MappingProxyType(
+    {
+        "vanilla-clip": Location("methods.vanilla_clip", "VanillaClip", _FAMILY),
+        "clip-image-ft": Location("methods.clip_image_ft", "ClipImageFt", _FAMILY),
+        "clip-text-ft": Location("methods.clip_text_ft", "ClipTextFt", _FAMILY),
+        "vifi-clip": Location("methods.vifi_clip", "VifiClip", _FAMILY),
+    }
+)

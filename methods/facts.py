@@ -1,0 +1,82 @@
+"""What a method says of itself; readable without torch, so that planning stays quick."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+IMAGENET = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
+CLIP = ((122.7709383, 116.7460125, 104.09373615), (68.5005327, 66.6321579, 70.32316305))
+
+ANY = "*"
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How frames are chosen and made for a method; two methods with equal ones share caches.
+
+    Attributes:
+        pipeline: Name of a module in ``bench/data/pipelines``: sampling, resizing, cropping and
+            training augmentation.
+        mean: Subtracted from RGB values in 0..255.
+        std: Divided by afterwards.
+    """
+
+    pipeline: str = "vificlip"
+    mean: tuple[float, float, float] = IMAGENET[0]
+    std: tuple[float, float, float] = IMAGENET[1]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a method comes from and what its hyper-parameters rest on."""
+
+    citation: str
+    code: str = ""
+    commit: str = ""
+    hyper_parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """The class attributes of a ``Method`` as data; ``methods.facts(name)`` gives them.
+
+    Attributes:
+        name: Name of the adapter.
+        title: Name in the tables.
+        summary: One line for ``bench methods``.
+        origin: Citation, original code and the commit the adapter was checked against.
+        preprocessing: Pipeline and normalisation constants.
+        options: Options with their defaults.
+        trains: False: only evaluated.
+        frozen_image_tower: True: ``encode_frames`` never changes in training.
+        starts_from: Row name of the method whose source-set checkpoint it starts from.
+        refusals: ``(setting, dataset)`` -> why there is no such row; ``"*"`` stands for every one.
+        parity: Golden case -> which of the case's modes this adapter computes (``""``: its only
+            one).
+    """
+
+    name: str
+    title: str
+    summary: str
+    origin: Origin
+    preprocessing: Preprocessing = Preprocessing()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    trains: bool = True
+    frozen_image_tower: bool = False
+    starts_from: str | None = None
+    refusals: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    parity: Mapping[str, str] = field(default_factory=dict)
+
+    def supports(self, setting: str, dataset: str) -> str | None:
+        """None, or why this method has no row in that setting on that dataset."""
+        return refusal(self.refusals, setting, dataset)
+
+
+def refusal(refusals: Mapping[tuple[str, str], str], setting: str, dataset: str) -> str | None:
+    """The reason that applies to a cell, the most specific first, or None."""
+    for key in ((setting, dataset), (setting, ANY), (ANY, dataset)):
+        if key in refusals:
+            return refusals[key]
+    return None

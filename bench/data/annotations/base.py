@@ -1,0 +1,127 @@
+"""What a reader of official annotations returns, and how clips are collected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+from bench.errors import DataError
+
+
+@dataclass(frozen=True)
+class AnnotatedClip:
+    """One clip of the official annotations, whether its file is there or not.
+
+    Attributes:
+        path: Relative path in the official layout, for example ``kick/x_kick_f_0.avi``.
+        class_id: 0-based row of ``Annotations.class_names``.
+        splits: Official memberships, for example ``("train1", "val2")``; may be empty.
+    """
+
+    path: str
+    class_id: int
+    splits: tuple[str, ...]
+
+    @property
+    def stem(self) -> str:
+        """File name without its extension."""
+        return self.path.rsplit("/", 1)[-1].rsplit(".", 1)[0]
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """Official annotations of one dataset.
+
+    Attributes:
+        class_names: Names in the official order.
+        clips: One entry a clip, in the order of the files.
+        files: What was read, for telling whether it changed.
+        unlabelled: Clips whose class is held out; they are left out.
+        conflicts: Clips that are listed with a second class; the first one is kept.
+    """
+
+    class_names: tuple[str, ...]
+    clips: tuple[AnnotatedClip, ...]
+    files: tuple[Path, ...]
+    unlabelled: int = 0
+    conflicts: tuple[str, ...] = ()
+
+
+@dataclass
+class ClipCollector:
+    """Joins the lines that speak of the same clip.
+
+    Clips are told apart by ``key``: what names a clip differs between the formats.
+    """
+
+    classes: dict[str, int] = field(default_factory=dict)
+    paths: dict[str, str] = field(default_factory=dict)
+    splits: dict[str, list[str]] = field(default_factory=dict)
+    conflicts: list[str] = field(default_factory=list)
+    unlabelled: int = 0
+
+    def add(self, key: str, path: str, class_id: int, split: str | None) -> None:
+        """Take in one line; ``split`` None means that the clip is in no split by this line."""
+        known = self.classes.setdefault(key, class_id)
+        if known != class_id:
+            self.conflicts.append(path)
+            return
+        self.paths.setdefault(key, path)
+        memberships = self.splits.setdefault(key, [])
+        if split is not None and split not in memberships:
+            memberships.append(split)
+
+    def finish(self, class_names: Sequence[str], files: Iterable[Path]) -> Annotations:
+        """The collected annotations."""
+        clips = tuple(
+            AnnotatedClip(self.paths[key], class_id, tuple(self.splits[key]))
+            for key, class_id in self.classes.items()
+        )
+        return Annotations(
+            tuple(class_names), clips, tuple(files), self.unlabelled, tuple(self.conflicts)
+        )
+
+
+def read_text(path: Path) -> str:
+    """A text file; bytes that are no UTF-8 survive, a byte order mark does not.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"cannot read {path.name}", got=f"{path}: {error.strerror}") from error
+    return content.decode("utf-8", errors="surrogateescape").removeprefix("\ufeff")
+
+
+def numbered_lines(path: Path) -> list[tuple[int, str]]:
+    """The lines that are not blank with their 1-based numbers; CRLF and LF alike."""
+    lines = (line.strip() for line in read_text(path).split("\n"))
+    return [(number, line) for number, line in enumerate(lines, 1) if line]
+
+
+def find_files(folder: Path, suffix: str) -> list[Path]:
+    """Annotation files with one extension in a folder or below it, sorted."""
+    return sorted(path for path in folder.rglob(f"*{suffix}") if path.is_file())
+
+
+def bad_line(path: Path, number: int, what: str, *, got: str, allowed: str) -> DataError:
+    """The error about one line of a file."""
+    return DataError(f"{path.name}, line {number}: {what}", got=got, allowed=allowed)
+
+
+def no_files(folder: Path, expected: str) -> NoReturn:
+    """Refuse a folder without the files of the format.
+
+    Raises:
+        DataError: Always.
+    """
+    raise DataError(
+        "no official annotation files found",
+        got=str(folder),
+        allowed=expected,
+        next_step="name the folder with the official annotation files, and their format",
+    )

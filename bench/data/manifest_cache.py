@@ -1,0 +1,147 @@
+"""Manifests built from official annotations, kept in the cache and rebuilt when something changed.
+
+Folders whose time of change is as before are not listed again; a file that changes its size in
+place is therefore noticed only when its folder changes too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.data.annotations import read_annotations
+from bench.data.atomic import write_atomically
+from bench.data.folder_index import FolderIndex, FolderListing, index_folder
+from bench.data.manifest import Manifest, ManifestReport, build_manifest, read_manifest
+from bench.errors import DataError
+
+VERSION = 1
+UNSETTLED_NS = 2_000_000_000
+"""A folder that changed this shortly before it was listed may change again at the same time."""
+
+
+@dataclass(frozen=True)
+class OfficialData:
+    """Where a dataset's videos and official annotations lie.
+
+    Attributes:
+        dataset: Name of the dataset.
+        root: Folder of the videos.
+        annotations: Folder of the official annotation files.
+        format: Name of their format, see ``bench.data.annotations``.
+    """
+
+    dataset: str
+    root: Path
+    annotations: Path
+    format: str
+
+    @property
+    def name(self) -> str:
+        """File name in the cache: other folders or another format are another manifest."""
+        where = f"{self.root.absolute()}\n{self.annotations.absolute()}\n{self.format}"
+        return f"{self.dataset}-{hashlib.sha256(where.encode()).hexdigest()[:8]}"
+
+
+def prepare_manifest(data: OfficialData) -> tuple[Manifest, ManifestReport]:
+    """Read the annotations, list the videos and join them.
+
+    Raises:
+        DataError: A folder cannot be read, or the two do not fit.
+    """
+    return build_manifest(
+        data.dataset, read_annotations(data.format, data.annotations), _index(data.root, None)
+    )
+
+
+def cached_manifest(data: OfficialData, cache: Path) -> Manifest:
+    """The manifest of official data, from the cache where nothing has changed.
+
+    Args:
+        data: Where the videos and the annotations lie; neither is written to.
+        cache: Folder that is written to (``manifests/`` below it).
+
+    Raises:
+        DataError: A folder cannot be read or written, or the data do not fit.
+    """
+    table = cache / "manifests" / f"{data.name}.csv"
+    state_file = table.with_suffix(".json")
+    state = _read_state(state_file)
+    index = _index(data.root, _known(data.root, state))
+    annotations = _annotation_state(data.annotations)
+    if state is not None and state["annotations"] == annotations and not index.relisted:
+        kept = _kept(table, data.dataset, state["sha256"])
+        if kept is not None:
+            return kept
+    manifest, _ = build_manifest(
+        data.dataset, read_annotations(data.format, data.annotations), index
+    )
+    if state is None or _kept(table, data.dataset, manifest.sha256) is None:
+        write_atomically(table, manifest.to_csv())
+    new_state = {
+        "version": VERSION,
+        "sha256": manifest.sha256,
+        "annotations": annotations,
+        "folders": _folder_state(index),
+    }
+    write_atomically(state_file, json.dumps(new_state).encode())
+    return manifest
+
+
+def _index(root: Path, known: FolderIndex | None) -> FolderIndex:
+    try:
+        return index_folder(root, known)
+    except OSError as error:
+        raise DataError(
+            "cannot list the video folder", got=f"{error.filename}: {error.strerror}"
+        ) from error
+
+
+def _read_state(file: Path) -> dict[str, Any] | None:
+    try:
+        state = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return None  # no state, or a damaged one: the manifest is built anew
+    return state if isinstance(state, dict) and state.get("version") == VERSION else None
+
+
+def _known(root: Path, state: dict[str, Any] | None) -> FolderIndex | None:
+    if state is None:
+        return None
+    listings = {
+        folder: FolderListing(mtime_ns, files, tuple(folders))
+        for folder, (mtime_ns, files, folders) in state["folders"].items()
+    }
+    return FolderIndex(root, listings)
+
+
+def _folder_state(index: FolderIndex) -> dict[str, Any]:
+    settled = time.time_ns() - UNSETTLED_NS
+    return {
+        folder: (
+            listing.mtime_ns if listing.mtime_ns < settled else 0,
+            listing.files,
+            listing.folders,
+        )
+        for folder, listing in index.listings.items()
+    }
+
+
+def _annotation_state(folder: Path) -> list[list[Any]]:
+    files = sorted(path for path in folder.rglob("*") if path.suffix in {".csv", ".txt", ".json"})
+    statuses = [(str(path.relative_to(folder)), path.stat()) for path in files]
+    return [[name, status.st_size, status.st_mtime_ns] for name, status in statuses]
+
+
+def _kept(table: Path, dataset: str, sha256: str) -> Manifest | None:
+    try:
+        content = table.read_bytes()
+    except OSError:
+        return None  # not there any more: it is built anew
+    if hashlib.sha256(content).hexdigest() != sha256:
+        return None
+    return read_manifest(table, dataset)

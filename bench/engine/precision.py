@@ -1,0 +1,51 @@
+"""The number format of forward and backward passes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+Name = Literal["fp32", "amp-fp16", "amp-bf16"]
+
+
+@dataclass(frozen=True)
+class Precision:
+    """What is really used on a device.
+
+    Attributes:
+        requested: What the recipe asks for.
+        used: What runs; the records say this.
+        device: Where it runs.
+    """
+
+    requested: Name
+    used: Name
+    device: torch.device
+
+    def autocast(self) -> torch.autocast:
+        """The context of a forward pass; weights stay fp32."""
+        dtype = torch.float16 if self.used == "amp-fp16" else torch.bfloat16
+        return torch.autocast(self.device.type, dtype=dtype, enabled=self.used != "fp32")
+
+    def scaler(self) -> torch.amp.GradScaler:
+        """Dynamic loss scaling for fp16, a no-op otherwise."""
+        return torch.amp.GradScaler(self.device.type, enabled=self.used == "amp-fp16")
+
+
+def resolve_precision(requested: Name, device: torch.device) -> Precision:
+    """What ``requested`` means on ``device``: fp16 autocast needs CUDA and is fp32 elsewhere."""
+    used: Name = requested
+    if requested == "amp-fp16" and device.type != "cuda":
+        used = "fp32"
+    if used == "fp32" and device.type == "cuda":
+        # TF32 keeps 10 bits of the mantissa; a record that says fp32 must mean it.
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cuda.matmul.allow_tf32 = False
+    return Precision(requested, used, device)
+
+
+def pick_device() -> torch.device:
+    """The first visible CUDA device, else the CPU."""
+    return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")

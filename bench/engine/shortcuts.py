@@ -1,0 +1,56 @@
+"""Faster ways that change no number, each with a switch so that it can be measured."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields
+
+from bench.errors import UsageError
+
+VARIABLE = "BENCH_SHORTCUTS"
+
+
+@dataclass(frozen=True)
+class Shortcuts:
+    """Which shortcuts are taken; all of them unless told otherwise.
+
+    Attributes:
+        text_once_an_update: In training, the text tower runs once an update.
+        text_once_a_list: In evaluation, the text tower runs once a class list.
+        shared_features: Image features of frozen towers are kept in the cache folder.
+        frame_cache: Decoded test frames are kept in the cache folder.
+    """
+
+    text_once_an_update: bool = True
+    text_once_a_list: bool = True
+    shared_features: bool = True
+    frame_cache: bool = True
+
+    @classmethod
+    def none(cls) -> Shortcuts:
+        """Everything the long way."""
+        return cls(**dict.fromkeys(_NAMES, False))
+
+    @classmethod
+    def from_environment(cls) -> Shortcuts:
+        """What ``BENCH_SHORTCUTS`` says: ``on``, ``off``, or the names to take, with commas.
+
+        Raises:
+            UsageError: A name is unknown.
+        """
+        value = os.environ.get(VARIABLE, "on").strip()
+        if value in ("", "on"):
+            return cls()
+        if value == "off":
+            return cls.none()
+        chosen = {name.strip() for name in value.split(",")}
+        if unknown := sorted(chosen - set(_NAMES)):
+            raise UsageError(
+                f"unknown shortcut in {VARIABLE}",
+                got=", ".join(unknown),
+                allowed="on, off, or some of " + ", ".join(_NAMES),
+            )
+        return cls(**{name: name in chosen for name in _NAMES})
+
+
+_NAMES = tuple(field.name for field in fields(Shortcuts))

@@ -1,0 +1,37 @@
+"""Writes report files whole: a reader sees the old file or the new one, never a part."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from bench.errors import BenchError
+
+
+def write_whole(target: Path, content: str | bytes) -> Path:
+    """Write a file by renaming a finished draft over it.
+
+    Args:
+        target: The file; its folder is made if missing.
+        content: Text (written as UTF-8) or bytes.
+
+    Raises:
+        BenchError: The folder cannot be written to, or the disk is full.
+    """
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with draft.open("wb") as handle:
+            handle.write(data)
+            handle.flush()
+            os.fsync(handle.fileno())
+        draft.replace(target)
+    except OSError as error:
+        raise BenchError(
+            f"cannot write the report {target}: {error.strerror or error}",
+            next_step="free space or choose another folder with --out",
+        ) from error
+    finally:
+        draft.unlink(missing_ok=True)
+    return target

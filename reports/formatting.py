@@ -1,0 +1,55 @@
+"""How numbers and missing numbers are written; the same words in every format."""
+
+from __future__ import annotations
+
+from reports.tables import Slot, Table
+
+STATE_WORDS = {
+    "failed": "failed",
+    "pending": "not run yet",
+    "skipped": "n/a",
+    "absent": "",
+    "incomplete": "incomplete",
+}
+SYNTHETIC_WARNING = (
+    "These numbers are about synthetic clips of the mini world (coloured shapes that move). "
+    "Do not compare them with published ones."
+)
+BEST_NOTE = (
+    "Bold: best of the complete cells with the same protocol. ≈: cannot be told from the best "
+    "(95 % interval of the paired difference contains 0)."
+)
+
+
+def number(value: float, digits: int = 1) -> str:
+    """``51.3``: one decimal, as the paper prints."""
+    return f"{value:.{digits}f}"
+
+
+def with_spread(value: float, std: float | None) -> str:
+    """``51.3 ± 0.6``, or without ± where there is none."""
+    return number(value) if std is None else f"{number(value)} ± {number(std)}"
+
+
+def signed(value: float) -> str:
+    """``+0.4`` or ``−0.4``."""
+    return f"{'−' if round(value, 1) < 0 else '+'}{abs(value):.1f}"
+
+
+def plural(count: int, noun: str) -> str:
+    """``1 job``, ``2 jobs``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def best(slot: Slot) -> bool:
+    """Whether a slot is the best of its column."""
+    return slot.standing.rank == 1 and slot.standing.to_best is None
+
+
+def spread_note(table: Table) -> str:
+    """What the ± of a table is."""
+    over = "splits" if table.spread == "splits" else "seeds"
+    return (
+        f"Mean over {over}; ± is the sample standard deviation (divisor n − 1) over them, "
+        "absent where there is one number."
+    )

@@ -1,0 +1,106 @@
+"""``results.csv``: every number in tidy long form, with the columns of the published ledger."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from reports.files import write_whole
+from reports.tables import Column, Slot, Table, TableRow, build_tables
+from results.aggregate import Board, Cell
+from results.published import COLUMNS, PublishedNumber, load
+
+NAME = "results.csv"
+
+
+def write(board: Board, out: Path) -> list[Path]:
+    """Write ``results.csv`` into a folder."""
+    return [write_whole(out / NAME, frame(board).to_csv(index=False, lineterminator="\n"))]
+
+
+def frame(board: Board) -> pd.DataFrame:
+    """One row a number; a number that is not there has an empty value and a note why.
+
+    Unrounded. The published rows of the datasets that were run follow, with ``source`` ``paper``.
+    """
+    records = [
+        record
+        for table in build_tables(board)
+        for row in table.rows
+        for column in table.columns
+        if (record := _record(board, table, row, column)) is not None
+    ]
+    return pd.DataFrame.from_records(records, columns=list(COLUMNS))
+
+
+def _record(board: Board, table: Table, row: TableRow, column: Column) -> dict[str, object] | None:
+    slot = row.slots[column.id]
+    if slot.state == "absent":
+        return None
+    if row.kind == "published" and slot.published is not None:
+        return _published(slot.published)
+    whole = slot.state == "complete"
+    return {
+        "table": table.id,
+        "row_kind": "result",
+        "setting": table.setting,
+        "dataset": column.group,
+        "split": column.split,
+        "shots": _shots(board, table, row, column),
+        "method": row.name,
+        "method_printed": row.title,
+        "group": _group(board, row.name),
+        "frames": row.facts.get("Frames", ""),
+        "views": row.facts.get("Views", ""),
+        "metric": column.metric,
+        "value": slot.value if whole else None,
+        "std": slot.std if whole else None,
+        "pretraining": _pretraining(board, slot.cell),
+        "train_data": _train_data(slot.cell),
+        "source": f"run {slot.cell.run}" if slot.cell is not None else "run",
+        "note": _note(column, slot),
+    }
+
+
+def _published(number: PublishedNumber) -> dict[str, object]:
+    fields = {name: getattr(number, name, "") for name in COLUMNS}
+    return {**fields, "row_kind": "result"}
+
+
+def _shots(board: Board, table: Table, row: TableRow, column: Column) -> str:
+    """As the ledger has it: 0 for a method that is not trained on the dataset, ``all`` for T4."""
+    trained = board.rows[row.name].facts.trains
+    if table.setting == "few-shot":
+        return str(column.shots)
+    if table.setting == "zero-shot" or not trained:
+        return "0"
+    return "all" if table.setting == "fully-supervised" else str(column.shots or "")
+
+
+def _group(board: Board, row: str) -> str:
+    method = board.rows[row].method
+    return next((n.group for n in load() if n.method == method), "")
+
+
+def _pretraining(board: Board, cell: Cell | None) -> str:
+    for record in cell.records if cell is not None else ():
+        return record.protocol.pretraining
+    run = next((r for r in board.runs if cell is not None and cell.run == r.plan.name), None)
+    return run.plan.backbone.pretraining if run is not None else ""
+
+
+def _train_data(cell: Cell | None) -> str:
+    trials = [member.trial.train_data for member in cell.members] if cell is not None else []
+    return ", ".join(dict.fromkeys(filter(None, trials)))
+
+
+def _note(column: Column, slot: Slot) -> str:
+    notes = ["synthetic clips; not comparable with published numbers"] if column.synthetic else []
+    if slot.state == "incomplete" and slot.value is not None:
+        notes.append(f"incomplete: {slot.reason}; mean of those done {slot.value:.2f}")
+    elif slot.state != "complete":
+        notes.append(f"{slot.state}: {slot.reason}")
+    if slot.standing.differs:
+        notes.append("other protocol: " + ", ".join(slot.standing.differs))
+    return "; ".join(notes)

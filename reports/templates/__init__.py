@@ -1,0 +1,1 @@
+"""Templates of the HTML leaderboard; everything ends up inside one file."""

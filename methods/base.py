@@ -90,6 +90,9 @@ class Method(nn.Module):
     """True: ``encode_frames`` never changes in training, so its output may be shared."""
     starts_from: ClassVar[str | None] = None
     """Row name of the method whose source-set checkpoint this one starts from."""
+    loss_couples_clips: ClassVar[bool] = False
+    """True: ``loss`` compares the clips of a batch with each other, so it must be given exactly
+    the clips that one GPU of the original saw together."""
     refusals: ClassVar[Mapping[tuple[str, str], str]] = {}
     """``(setting, dataset)`` -> why there is no such row; ``"*"`` stands for every one."""
     parity: ClassVar[Mapping[str, str]] = {}

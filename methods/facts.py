@@ -52,6 +52,7 @@ class Facts:
         trains: False: only evaluated.
         frozen_image_tower: True: ``encode_frames`` never changes in training.
         starts_from: Row name of the method whose source-set checkpoint it starts from.
+        loss_couples_clips: True: the loss compares the clips of a batch with each other.
         refusals: ``(setting, dataset)`` -> why there is no such row; ``"*"`` stands for every one.
         parity: Golden case -> which of the case's modes this adapter computes (``""``: its only
             one).
@@ -66,6 +67,7 @@ class Facts:
     trains: bool = True
     frozen_image_tower: bool = False
     starts_from: str | None = None
+    loss_couples_clips: bool = False
     refusals: Mapping[tuple[str, str], str] = field(default_factory=dict)
     parity: Mapping[str, str] = field(default_factory=dict)
 

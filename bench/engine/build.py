@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,7 +92,7 @@ def evaluation_pipeline(job: EvaluateJob, *, cached: bool) -> Pipeline:
     return pipeline
 
 
-def parent_checkpoint(parents: dict[str, Path], key: str, file: str) -> Path:
+def parent_checkpoint(parents: Mapping[str, Path], key: str, file: str) -> Path:
     """Where the checkpoint of a parent lies.
 
     Raises:

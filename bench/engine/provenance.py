@@ -73,6 +73,13 @@ def provenance(
     )
 
 
+def look_up() -> None:
+    """Find out what stays the same for all jobs of a process and its forks."""
+    _git_state()
+    _packages()
+    _cpu_name()
+
+
 @cache
 def _git_state() -> tuple[str | None, bool | None]:
     """Commit of the harness and whether its tracked files differ; None outside a checkout."""
@@ -120,6 +127,7 @@ def _hardware(device: str) -> tuple[tuple[str, str | int | float], ...]:
     return tuple(facts.items())
 
 
+@cache
 def _cpu_name() -> str:
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():

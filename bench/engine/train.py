@@ -128,9 +128,7 @@ class _Run:
         self.schedule = UpdateSchedule(self.optimiser, self.recipe, counting.micro_steps)
         self.scaler = self.precision.scaler()
         self.normalise = Normaliser(job.preprocessing, self.device)
-        self.loader = ClipLoader(
-            clips, training_pipeline(job), seed=job.seed, workers=job.workers
-        )
+        self.loader = ClipLoader(clips, training_pipeline(job), seed=job.seed, workers=job.workers)
         self.bad = BadClips(clips, job.policy)
         self.heartbeat = Heartbeat(folder)
         self.at = _Position()
@@ -342,6 +340,7 @@ class _Run:
         sha256 = checkpoint.save_weights(method, self._kept(), self.folder / checkpoint.WEIGHTS)
         self.heartbeat.end()
         missing = 0 if job.policy == "error" else len(missing_clips(self.clips))
+        counts = self.bad.counts(missing)
         trainable = set(method.trainable_names())
         sizes = {name: value.numel() for name, value in method.named_parameters()}
         return TrainRecord(
@@ -357,7 +356,7 @@ class _Run:
             trainable_parameters=sum(sizes[name] for name in trainable),
             total_parameters=sum(sizes.values()),
             initialised_from=job.parent,
-            counts=self.bad.counts(missing),
+            counts=counts.model_copy(update={"scored": counts.decoded}),
             bad_clips=self.bad.all(),
             recipe=self.recipe.model_dump(mode="json") | {"precision_used": self.precision.used},
             provenance=provenance(

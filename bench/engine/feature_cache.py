@@ -1,0 +1,141 @@
+"""Image features of test clips, shared by all methods whose image tower is CLIP's own.
+
+Whether two methods may share is measured, not believed: the features of one fixed noise clip are
+part of the key. Any difference in weights, code, options, precision or kernels gives other
+features of that clip, and with them another folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import zlib
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from bench.clip import LoadedBackbone
+from bench.data.clips import Clip
+from bench.data.frame_cache import fingerprint
+from bench.data.pipelines.base import PipelineSpec
+from bench.engine.files import write_atomically
+from bench.engine.precision import Precision
+from bench.jobs import EvaluateJob
+from methods.base import Method
+
+_log = logging.getLogger(__name__)
+
+
+def may_share(method: Method) -> bool:
+    """Whether a method scores by ``encode_frames`` and says that training leaves it alone."""
+    return method.frozen_image_tower and type(method).forward is Method.forward
+
+
+class FeatureCache:
+    """Frame features [views,T,E] of clips, one small file each.
+
+    The cache is only ever a saving: where it cannot be read or written, features are computed.
+
+    Args:
+        folder: Folder of all features; made on the first write.
+        space: What ``feature_space`` gave.
+        seed: Seed of random views, else None.
+    """
+
+    def __init__(self, folder: Path, space: str, seed: int | None) -> None:
+        self._folder = folder / space
+        self._seed = seed
+        self._closed = False
+        self.hits = 0
+
+    def get(self, clip: Clip) -> Tensor | None:
+        """The features of a clip, or None."""
+        entry = self._entry(clip)
+        if entry is None:
+            return None
+        try:
+            with safe_open(entry, framework="pt") as file:
+                features: Tensor = file.get_tensor("features")
+                checksum = file.metadata()["crc32"]
+        except FileNotFoundError:
+            return None
+        except (SafetensorError, OSError, KeyError, TypeError) as error:
+            _log.warning("cached features %s are damaged (%s); made anew", entry, error)
+            return None
+        if checksum != _checksum(features):
+            _log.warning("cached features %s are damaged (checksum); made anew", entry)
+            return None
+        self.hits += 1
+        return features
+
+    def put(self, clip: Clip, features: Tensor) -> None:
+        """Keep the features of a clip."""
+        entry = self._entry(clip)
+        if entry is None or self._closed:
+            return
+        kept = features.detach().cpu().contiguous()
+        try:
+            entry.parent.mkdir(parents=True, exist_ok=True)
+            data = save({"features": kept}, {"crc32": _checksum(kept)})
+            write_atomically(entry, data, durable=False)
+        except OSError as error:
+            self._closed = True
+            _log.warning("the feature cache %s cannot be written: %s", self._folder, error)
+
+    def _entry(self, clip: Clip) -> Path | None:
+        """The file of a clip, named after where it lies, its size and its date."""
+        try:
+            facts = clip.path.stat()
+        except OSError:
+            return None
+        identity = [str(clip.path.absolute()), facts.st_size, facts.st_mtime_ns]
+        if self._seed is not None:
+            identity += [self._seed, clip.id]
+        name = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]
+        return self._folder / name[:2] / f"{name}.safetensors"
+
+
+@torch.no_grad()
+def feature_space(
+    method: Method,
+    backbone: LoadedBackbone,
+    job: EvaluateJob,
+    spec: PipelineSpec,
+    precision: Precision,
+) -> str:
+    """Name of everything but the clip that decides the features.
+
+    Args:
+        method: On its device, in eval mode, with the weights that will be used.
+        backbone: What it was built on.
+        job: Normalisation.
+        spec: Frames.
+        precision: Number format of the image tower.
+    """
+    size = (1, spec.num_frames, 3, spec.image_size, spec.image_size)
+    noise = torch.randn(size, generator=torch.Generator().manual_seed(0))
+    with precision.autocast():
+        probe = method.encode_frames(noise.to(precision.device)).cpu().contiguous()
+    facts = {
+        "weights": backbone.weights_sha256,
+        "model": backbone.name,
+        "quick_gelu": backbone.quick_gelu,
+        "frames": fingerprint(spec),
+        "normalisation": [job.preprocessing.mean, job.preprocessing.std],
+        "precision": precision.used,
+        "device": precision.device.type,
+        "probe": hashlib.sha256(_bytes(probe)).hexdigest(),
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _bytes(tensor: Tensor) -> bytes:
+    return tensor.reshape(-1).view(torch.uint8).numpy().tobytes()
+
+
+def _checksum(tensor: Tensor) -> str:
+    return str(zlib.crc32(_bytes(tensor)))

@@ -212,7 +212,10 @@ def _clip_tensors(state: Mapping[str, Tensor], config: Mapping[str, Any]) -> dic
         from bench.data.mini_world.clip.tokens import expand_token_rows
 
         vocabulary = int(config["text_cfg"].get("vocab_size", 49408))
-        tensors = dict(expand_token_rows(tensors, vocabulary))
+        try:
+            tensors = expand_token_rows(tensors, vocabulary)
+        except ValueError as error:
+            raise WeightsError(f"the token rows do not fit: {error}") from error
     return {
         name: tensor.to(torch.float32) if tensor.is_floating_point() else tensor
         for name, tensor in tensors.items()
@@ -229,8 +232,8 @@ def _fill(model: nn.Module, tensors: Mapping[str, Tensor], *, path: Path, name: 
             next_step="name the model that the file was made for in backbone.model",
         )
     model.load_state_dict(tensors, assign=True)
-    length = int(model.positional_embedding.shape[0])  # type: ignore[union-attr,arg-type]
-    model.attn_mask = causal_mask(length)
+    # The mask is in no file, so it is still on ``meta``.
+    model.attn_mask = causal_mask(len(model.get_parameter("positional_embedding")))
 
 
 def mismatches(

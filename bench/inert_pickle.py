@@ -36,7 +36,12 @@ _DTYPES = {
     "BoolStorage": torch.bool,
 }
 
+_BUILTINS = "bytearray bytes complex dict float frozenset int list object range set slice str tuple"
+
 _CONSTRUCTORS_OF_DATA = {
+    *((module, name) for module in ("builtins", "__builtin__") for name in _BUILTINS.split()),
+    ("collections", "Counter"),
+    ("collections", "deque"),
     ("copyreg", "_reconstructor"),
     ("copy_reg", "_reconstructor"),
     ("collections", "defaultdict"),
@@ -75,8 +80,9 @@ class _InertType(type):
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         if not cls.harmless:
-            raise PickledCode(cls.__qualname__)
-        return cls.__new__(cls, *args, **kwargs)
+            raise PickledCode(f"{cls.__module__}.{cls.__name__}")
+        make: Any = cls.__new__
+        return make(cls, *args, **kwargs)
 
 
 class Inert(metaclass=_InertType):
@@ -118,12 +124,9 @@ class Inert(metaclass=_InertType):
         self.elements.extend(values)
 
 
-def _inert_type(module: str, name: str) -> type[Inert]:
-    made = _InertType(
-        name, (Inert,), {"__module__": module, "harmless": (module, name) in _CONSTRUCTORS_OF_DATA}
-    )
-    made.__qualname__ = f"{module}.{name}"
-    return made
+def _inert_type(module: str, name: str) -> _InertType:
+    harmless = (module, name) in _CONSTRUCTORS_OF_DATA
+    return _InertType(name, (Inert,), {"__module__": module, "harmless": harmless})
 
 
 def _rebuild_tensor(
@@ -208,15 +211,9 @@ def read_archive(path: Path) -> Any:
             got=f"{path} ({path.stat().st_size} bytes)",
             next_step="fetch the file again and compare its size or checksum with the source's",
         ) from error
-    except (
-        pickle.UnpicklingError,
-        AttributeError,
-        EOFError,
-        IndexError,
-        KeyError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except WeightsError:
+        raise
+    except Exception as error:  # damaged bytes make pickle and zipfile raise nearly anything
         _refuse(path, f"its contents do not follow torch's format ({error})")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -160,9 +161,9 @@ def _read_torch(path: Path) -> WeightsFile:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if not is_zip:
-            raise _damaged(path, error) from error
+            raise _old_format(path, error) from error
         content = read_archive(path)
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except Exception as error:  # damaged bytes make torch.load raise nearly anything
         raise _damaged(path, error) from error
     if not isinstance(content, Mapping):
         raise WeightsError(
@@ -177,6 +178,19 @@ def _is_torchscript(path: Path) -> bool:
             return any(name.endswith("/constants.pkl") for name in archive.namelist())
     except zipfile.BadZipFile as error:
         raise _damaged(path, error) from error
+
+
+def _old_format(path: Path, error: Exception) -> WeightsError:
+    named = re.search(r"GLOBAL (\S+) (?:was not an allowed|whose module)", str(error))
+    if named is None:
+        # torch's own text would advise to switch its protection off.
+        return _damaged(path, ValueError("its contents do not follow torch's format"))
+    return WeightsError(
+        f"{path.name} holds more than tensors ({named[1]}) in torch's old format and was refused; "
+        "nothing was run",
+        got=str(path),
+        next_step="where you trust it, save its state dict with safetensors.torch.save_file",
+    )
 
 
 def _damaged(path: Path, error: Exception) -> WeightsError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import importlib.util
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cache
@@ -41,8 +42,13 @@ class BrokenPlugin:
 _PLUGINS: dict[str, type[Method]] = {}
 
 
-@cache
 def _entry_points() -> dict[str, importlib.metadata.EntryPoint]:
+    return _entry_points_on(tuple(sys.path))
+
+
+@cache
+def _entry_points_on(path: tuple[str, ...]) -> dict[str, importlib.metadata.EntryPoint]:
+    """The installed adapters; looked up again when ``path`` (``sys.path``) changes."""
     found = importlib.metadata.entry_points(group=ENTRY_POINTS)
     return {point.name: point for point in found if point.name not in FACTS}
 
@@ -159,8 +165,6 @@ def code_sha256(adapter: str) -> str:
 
 
 def _source(module: str) -> Path:
-    import sys
-
     loaded = sys.modules.get(module)
     origin = getattr(loaded, "__file__", None)
     if origin is None:
@@ -188,8 +192,6 @@ def _load_entry_point(adapter: str) -> type[Method]:
 
 
 def _load_plugin(path: Path) -> None:
-    import sys
-
     if not path.is_file():
         raise UsageError("no such file")
     resolved = path.resolve()

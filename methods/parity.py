@@ -147,7 +147,7 @@ def _training(subject: Subject) -> Iterator[Comparison]:
     wanted = [subject.parameter_name(key) for key in golden.spec["trainable"][mode]]
     wrong = set(wanted) ^ set(method.trainable_names())
     yield "trainable", float(len(wrong)), None, ", ".join(sorted(wrong)[:3])
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     gap = _gradient_gap(method, wanted, golden.outputs[f"grad.{mode}"])
     yield "gradients", gap, TOLERANCES["gradients"], f"{len(wanted)} norms, relative"
     for label, key in (("step", "weight_decay"), ("decay_step", "decay_step_weight_decay")):
@@ -161,7 +161,7 @@ def _training(subject: Subject) -> Iterator[Comparison]:
 def _after_step(subject: Subject, weight_decay: float) -> Tensor:
     method, _ = subject.build()
     optimizer = subject.optimizer(method, weight_decay)
-    subject.loss(method).backward()  # type: ignore[no-untyped-call]
+    subject.loss(method).backward()
     optimizer.step()
     with torch.no_grad():
         scores: Tensor = method(subject.golden.video())

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import methods
+from bench.errors import UsageError
+from methods.catalogue import FACTS
+from tests.tiny_clip import tiny_clip
+
+BUILT_IN = ("vanilla-clip", "clip-image-ft", "clip-text-ft", "vifi-clip")
+
+PLUGIN = '''
+from methods.base import Origin
+from methods.vifi_clip import VifiClip
+
+class Mine(VifiClip):
+    """A plug-in."""
+    name = {name!r}
+    title = "Mine"
+    summary = "ours"
+    origin = Origin(citation="nobody")
+    options = {{"depth": 2}}
+    parity = {{}}
+    def __init__(self, clip, class_names, num_frames, **options):
+        super().__init__(clip, class_names, num_frames, **options)
+        self.depth = options["depth"]
+'''
+
+
+def test_names_and_facts_come_without_torch() -> None:
+    code = (
+        "import sys, methods\n"
+        "facts = [methods.facts(name) for name in methods.names()]\n"
+        "print([f.supports('few-shot', 'ssv2') for f in facts][:4])\n"
+        "print(len(methods.code_sha256('vifi-clip')))\n"
+        "heavy = ('torch', 'numpy', 'pandas', 'mmengine', 'open_clip')\n"
+        "print([name for name in heavy if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["[None, None, None, None]", "64", "[]"]
+
+
+def test_the_four_adapters_are_there_in_order() -> None:
+    assert tuple(name for name in methods.names() if name in BUILT_IN) == BUILT_IN
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_a_class_says_the_same_as_its_facts(name: str) -> None:
+    cls, facts = methods.get(name), FACTS[name]
+    assert (cls.name, cls.title, cls.trains, cls.preprocessing) == (
+        facts.name,
+        facts.title,
+        facts.trains,
+        facts.preprocessing,
+    )
+    assert cls.origin.commit == "e2d1948"
+    assert cls.supports("base-to-novel", "kinetics400") is None
+
+
+def test_only_methods_that_leave_the_image_tower_alone_say_so() -> None:
+    frozen = [name for name in BUILT_IN if methods.facts(name).frozen_image_tower]
+    assert frozen == ["vanilla-clip", "clip-text-ft"]
+    assert [name for name in BUILT_IN if not methods.facts(name).trains] == ["vanilla-clip"]
+
+
+def test_unknown_adapter_and_option_suggest_the_nearest() -> None:
+    with pytest.raises(UsageError) as error:
+        methods.get("vificlip")
+    assert str(error.value).startswith("unknown adapter 'vificlip'; did you mean 'vifi-clip'?")
+    with pytest.raises(UsageError) as error:
+        methods.create("vifi-clip", clip=tiny_clip(), class_names=["a"], num_frames=8, prompt="x")
+    assert str(error.value) == "unknown option of vifi-clip 'prompt'\n  allowed: (none)"
+
+
+def test_empty_class_list_and_no_frames_are_refused() -> None:
+    with pytest.raises(UsageError, match="vifi-clip needs at least one class name"):
+        methods.create("vifi-clip", clip=tiny_clip(), class_names=[], num_frames=8)
+    with pytest.raises(UsageError, match="vifi-clip needs at least one frame"):
+        methods.create("vifi-clip", clip=tiny_clip(), class_names=["a"], num_frames=0)
+
+
+def test_a_broken_plugin_is_reported_and_the_rest_load(tmp_path: Path) -> None:
+    good, broken, empty = (tmp_path / f"{name}.py" for name in ("good", "broken", "empty"))
+    good.write_text(PLUGIN.format(name="plugin-mine"))
+    broken.write_text("import nothing_of_that_name\n")
+    empty.write_text("x = 1\n")
+    twice = tmp_path / "twice.py"
+    twice.write_text(PLUGIN.format(name="vifi-clip"))
+    missing = tmp_path / "missing.py"
+    problems = methods.load_plugins([broken, good, empty, twice, missing])
+    assert [str(problem) for problem in problems] == [
+        f"plug-in {broken} was left out: "
+        "ModuleNotFoundError: No module named 'nothing_of_that_name'",
+        f"plug-in {empty} was left out: it defines no class that derives from methods.base.Method",
+        f"plug-in {twice} was left out: "
+        "its adapter 'vifi-clip' has the name of one that is already there",
+        f"plug-in {missing} was left out: no such file",
+    ]
+    assert "plugin-mine" in methods.names()
+    assert methods.load_plugins([good]) == []
+    assert methods.facts("plugin-mine").summary == "ours"
+    made = methods.create("plugin-mine", clip=tiny_clip(), class_names=["a"], num_frames=8, depth=3)
+    assert made.depth == 3  # type: ignore[attr-defined]
+    before = methods.code_sha256("plugin-mine")
+    good.write_text(good.read_text() + "\n# changed\n")
+    assert methods.code_sha256("plugin-mine") != before
+
+
+def _install(folder: Path, name: str, value: str) -> None:
+    info = folder / f"{name}_package-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}-package\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[bench.methods]\n{name} = {value}\n")
+
+
+def test_installed_packages_bring_adapters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "installed_adapter.py").write_text(PLUGIN.format(name="installed"))
+    _install(tmp_path, "installed", "installed_adapter:Mine")
+    _install(tmp_path, "halfway", "absent_module:Mine")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert {"installed", "halfway"} <= set(methods.names())
+    assert methods.get("installed").title == "Mine"
+    with pytest.raises(UsageError) as error:
+        methods.get("halfway")
+    assert str(error.value) == (
+        "plug-in 'halfway' of package halfway-package cannot be loaded: "
+        "ModuleNotFoundError: No module named 'absent_module'\n"
+        "  got:     absent_module:Mine\n"
+        "  next:    mend or uninstall halfway-package; the other adapters work without it"
+    )
+    monkeypatch.undo()
+    assert "halfway" not in methods.names()
+
+
+def test_code_hashes_tell_adapters_apart() -> None:
+    assert len({methods.code_sha256(name) for name in BUILT_IN}) == len(BUILT_IN)

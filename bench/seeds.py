@@ -30,4 +30,7 @@ def seed_everything(seed: int) -> None:
     numpy.random.seed(seed % 2**32)
     torch = sys.modules.get("torch")
     if torch is not None:
-        torch.manual_seed(seed)
+        # ``torch.manual_seed`` formats a stack trace on every call while CUDA is not in use.
+        torch.default_generator.manual_seed(seed)
+        if torch.cuda.is_initialized():
+            torch.cuda.manual_seed_all(seed)

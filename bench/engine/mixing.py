@@ -63,7 +63,7 @@ def draw_mix(size: int, height: int, width: int, recipe: Recipe, *, seed: int) -
     if recipe.mixup_alpha == 0 or recipe.cutmix_alpha == 0:
         cut = recipe.cutmix_alpha > 0
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         if cut:
             return _draw_cutmix(size, height, width, recipe.cutmix_alpha)
         ratio = _draw_ratio(recipe.mixup_alpha)

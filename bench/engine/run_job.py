@@ -26,6 +26,15 @@ RESULT = "result.json"
 FAILURE = "failure.json"
 LOCK = "job.lock"
 
+_HEAVY = (
+    "bench.data.pipelines.vificlip",
+    "bench.engine.evaluate",
+    "bench.engine.train",
+    "mmaction.evaluation",
+    "open_clip",
+)
+"""Modules whose import takes seconds in all."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -88,14 +97,19 @@ def read_result(path: Path) -> TrainRecord | EvaluationRecord | None:
 
 
 def preload() -> None:
-    """Import everything a job needs and look up the provenance: for a process that forks jobs."""
-    import mmaction.evaluation  # noqa: F401
+    """Load what any job needs, once, in a process that forks jobs; looks up the provenance."""
+    import importlib
 
-    import bench.engine.evaluate
-    import bench.engine.provenance
-    import bench.engine.train
+    import methods
+    from bench.clip import tokenize
+    from bench.engine import provenance
 
-    bench.engine.provenance.look_up()
+    for module in _HEAVY:
+        importlib.import_module(module)
+    for adapter in methods.FACTS:
+        methods.get(adapter)
+    tokenize(["a"])
+    provenance.look_up()
 
 
 def _run(job_json: Path, folder: Path) -> int:

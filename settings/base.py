@@ -20,12 +20,20 @@ Split = Literal["-", "base", "novel"]
 class MethodFacts(Protocol):
     """What a setting may know of a method."""
 
-    name: str
-    """Row name, for example ``vifi-clip``."""
-    trains: bool
-    """False for a method that is only evaluated (vanilla CLIP)."""
-    starts_from: str | None
-    """Row name of the method whose source-set checkpoint it starts from, or None."""
+    @property
+    def name(self) -> str:
+        """Row name, for example ``vifi-clip``."""
+        ...
+
+    @property
+    def trains(self) -> bool:
+        """False for a method that is only evaluated (vanilla CLIP)."""
+        ...
+
+    @property
+    def starts_from(self) -> str | None:
+        """Row name of the method whose source-set checkpoint it starts from, or None."""
+        ...
 
     def supports(self, setting: str, dataset: str) -> str | None:
         """None, or the reason why the method cannot do this."""

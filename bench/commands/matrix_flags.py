@@ -1,0 +1,99 @@
+"""The flags that name a configuration and a part of its matrix; shared by ``run`` and ``plan``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from bench.config import RunConfig
+    from bench.selection import Selection
+
+
+def add_matrix_flags(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--config`` and the selection flags."""
+    parser.add_argument("--config", help="configuration file or name (default: mini)")
+    parser.add_argument("--all", action="store_true", help="everything in the configuration")
+    for flag, what in (
+        ("--method", "a row; may be given several times"),
+        ("--setting", "a setting; may be given several times"),
+        ("--dataset", "an evaluated dataset; may be given several times"),
+    ):
+        parser.add_argument(flag, action="append", default=[], metavar="NAME", help=what)
+    parser.add_argument(
+        "--table", action="append", default=[], type=int, metavar="N", help="a table of the paper"
+    )
+    parser.add_argument(
+        "--plugin",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a Python file with further adapters; it is run as code",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="override a configuration key, e.g. settings.few-shot.options.shots=[2,4]",
+    )
+    parser.add_argument("--out", metavar="DIR", help="run folder (default: runs/<configuration>)")
+
+
+def configuration(args: argparse.Namespace) -> RunConfig:
+    """The configuration that the flags name, with rows for plug-in adapters put in.
+
+    Raises:
+        UsageError: A plug-in cannot be used, or an override is no ``key=value``.
+        ConfigError: The configuration is wrong.
+    """
+    import methods
+    from bench.config import load_config
+
+    overrides = dict(_override(text) for text in args.set)
+    if args.plugin:
+        broken = methods.load_plugins(args.plugin)
+        if broken:
+            raise UsageError("\n".join(map(str, broken)), next_step="mend the file, or drop it")
+        overrides["plugins"] = tuple(str(Path(path).absolute()) for path in args.plugin)
+    config = load_config(args.config, overrides)
+    for name in args.method:
+        if name not in config.methods and name in methods.names():
+            overrides[f"methods.{name}"] = {"adapter": name}
+    return load_config(args.config, overrides)
+
+
+def _override(text: str) -> tuple[str, object]:
+    import ast
+
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise UsageError(f"--set {text}: no '='", allowed="--set KEY=VALUE")
+    try:
+        return key, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return key, value
+
+
+def selection(args: argparse.Namespace) -> Selection:
+    """The part of the matrix that the flags name.
+
+    Raises:
+        UsageError: ``--all`` together with a part.
+    """
+    from bench.selection import Selection
+
+    chosen = Selection(
+        tuple(args.method), tuple(args.setting), tuple(args.dataset), tuple(args.table)
+    )
+    if args.all and not chosen.everything:
+        raise UsageError(f"--all and {chosen} contradict each other", next_step="drop one of them")
+    return chosen
+
+
+def run_folder(args: argparse.Namespace, config: RunConfig) -> Path:
+    """Where the run's files go."""
+    return Path(args.out) if args.out else Path("runs") / config.name

@@ -1,0 +1,120 @@
+"""Where each job of a plan stands, and which of them the next run would start."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from bench import graph
+from bench.plan import Plan
+from results.records import EvaluationRecord, Failure, TrainRecord
+from results.store import RunStore
+
+Rerun = Literal["failed", "missing", "always", "never"]
+RERUN_HELP = {
+    "failed": "run what is missing and what failed (default)",
+    "missing": "run what is missing; failures stay as they are",
+    "always": "run everything selected again",
+    "never": "run nothing, only report",
+}
+
+State = Literal[
+    "cached", "to run", "waiting", "running", "failed", "needs data", "blocked", "not needed"
+]
+
+
+@dataclass(frozen=True)
+class JobState:
+    """Where a job stands.
+
+    ``to run`` and ``waiting`` (for a parent) will be run; ``failed``, ``needs data`` and
+    ``blocked`` (by a parent that is one of these) will not; ``not needed`` is a training whose
+    evaluations are all there.
+    """
+
+    state: State
+    reason: str = ""
+
+    @property
+    def will_run(self) -> bool:
+        """Whether the next run executes the job, or goes on with it."""
+        return self.state in ("to run", "waiting", "running")
+
+
+def records_of(plan: Plan, store: RunStore) -> dict[str, TrainRecord | EvaluationRecord]:
+    """The valid records of a plan's jobs; a training without its checkpoint has none."""
+    found: dict[str, TrainRecord | EvaluationRecord] = {}
+    for key in plan.jobs:
+        record = store.record(key)
+        if isinstance(record, TrainRecord) and not store.checkpoint_there(record):
+            continue
+        if record is not None:
+            found[key] = record
+    return found
+
+
+def job_states(
+    plan: Plan,
+    store: RunStore,
+    rerun: Rerun = "failed",
+    records: Mapping[str, TrainRecord | EvaluationRecord] | None = None,
+) -> dict[str, JobState]:
+    """The state of every job, in the plan's order.
+
+    Args:
+        plan: What is to be measured.
+        store: The run folder; need not exist.
+        rerun: What the next run is asked to do.
+        records: The result of ``records_of`` where the caller has it already.
+    """
+    known = records_of(plan, store) if records is None else records
+    done = set() if rerun == "always" else set(known)
+    targets = {trial.evaluation for trial in plan.file.trials}
+    wanted = graph.to_run(targets, plan.parents, done)
+    states: dict[str, JobState] = {}
+    for key in plan.jobs:
+        if key in done:
+            states[key] = JobState("cached")
+        elif key not in wanted:
+            states[key] = JobState("not needed", "every number that needs it is there")
+        else:
+            states[key] = _wanted(key, plan, store, rerun, states)
+    return states
+
+
+def _wanted(
+    key: str, plan: Plan, store: RunStore, rerun: Rerun, states: Mapping[str, JobState]
+) -> JobState:
+    holder = store.holder(key)
+    if holder is not None and holder.alive:
+        return JobState("running", f"process {holder.pid}")
+    if key in plan.needs:
+        return JobState("needs data", "; ".join(plan.needs[key]))
+    above = [(parent, states[parent]) for parent in plan.parents[key]]
+    for parent, state in above:
+        if state.state in ("failed", "needs data", "blocked"):
+            return JobState("blocked", f"its training {parent[:8]}: {state.reason}")
+    failure = store.failure(key)
+    if failure is not None and failure.reason in ("data", "parent"):
+        failure = None  # what it lacked is there now
+    if rerun == "never" and failure is None:
+        return JobState("blocked", "not run yet, and --rerun never")
+    if failure is not None and rerun in ("missing", "never"):
+        return JobState("failed", described(failure))
+    again = f"failed before: {described(failure)}" if failure is not None else ""
+    if any(state.will_run for _, state in above):
+        return JobState("waiting", again or f"for training {above[0][0][:8]}")
+    return JobState("to run", again or _news(key, store, rerun))
+
+
+def _news(key: str, store: RunStore, rerun: Rerun) -> str:
+    if rerun == "always":
+        return "asked for again"
+    return "interrupted before" if store.attempts(key) else "never run"
+
+
+def described(failure: Failure) -> str:
+    """A failure in one line: ``user: ValueError: ...``."""
+    lines = failure.message.strip().splitlines()
+    return f"{failure.reason}: {lines[-1] if lines else 'no message'}"

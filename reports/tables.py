@@ -16,6 +16,7 @@ from results.published import PublishedNumber, load
 METRIC_TITLES = {"top1": "Top-1", "top5": "Top-5", "hm": "HM"}
 SPLIT_TITLES = {"base": "Base", "novel": "Novel", "hm": "HM"}
 _SPLITS = ("-", "base", "novel", "hm")
+_NOT_RANKED = Standing(None)
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Slot:
     value: float | None = None
     std: float | None = None
     cell: Cell | None = None
-    standing: Standing = Standing(None)
+    standing: Standing = _NOT_RANKED
     published: PublishedNumber | None = None
     reason: str = ""
 
@@ -241,7 +242,7 @@ def _slot(
         value=None if estimate is None else estimate.mean,
         std=None if estimate is None else estimate.std,
         cell=cell,
-        standing=places.get(cell.key, Standing(None)),
+        standing=places.get(cell.key, _NOT_RANKED),
         published=_printed_for(row.method, column, printed),
         reason=reason,
     )

@@ -15,6 +15,9 @@ Kind = Literal["mp4", "avi", "webm"]
 
 _EBML = b"\x1a\x45\xdf\xa3"
 _SEGMENT = b"\x18\x53\x80\x67"
+_BOXES = frozenset(
+    b"ftyp styp moov mdat free skip wide udta uuid moof mfra sidx ssix meta emsg prft pdin".split()
+)
 
 
 def kind(path: Path) -> Kind | None:
@@ -70,7 +73,8 @@ def _mp4_shortfall(file: BinaryIO, size: int) -> int:
         length = int.from_bytes(header[:4], "big")
         if length == 1:
             length = int.from_bytes(header[8:16], "big")
-        if length < 8:
+        if length < 8 or header[4:8] not in _BOXES:
+            # To the end of the file, or damaged: the decoder must tell.
             return 0
         start += length
     return max(0, start - size)

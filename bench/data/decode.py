@@ -11,6 +11,7 @@ caught by the time limit of ``bench.data.loading`` when worker processes are use
 from __future__ import annotations
 
 import logging
+import stat
 from collections.abc import Sequence
 from functools import cache
 from importlib import metadata
@@ -24,6 +25,7 @@ from decord._ffi.base import DECORDError
 from numpy.typing import NDArray
 
 from bench.data import containers
+from bench.data.quiet import decord_silenced
 from bench.errors import DataError
 
 Reason = Literal[
@@ -103,7 +105,8 @@ def open_video(path: Path) -> Video:
     """
     _check_file(path)
     try:
-        reader = decord.VideoReader(str(path), num_threads=1)
+        with decord_silenced():
+            reader = decord.VideoReader(str(path), num_threads=1)
         if len(reader) > 0:
             return _DecordVideo(path, reader)
         failure = "decord counts no frames"
@@ -122,8 +125,12 @@ def versions() -> dict[str, str]:
 
 def _check_file(path: Path) -> None:
     try:
-        if path.is_dir():
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
             raise DecodeError("directory", path=path)
+        if not stat.S_ISREG(mode):
+            # Opening a named pipe would wait for a writer for ever.
+            raise DecodeError("not_readable", "not a regular file", path)
         shortfall = containers.missing_bytes(path)
     except FileNotFoundError as error:
         raise DecodeError("missing", path=path) from error
@@ -147,6 +154,13 @@ def _first_line(error: BaseException) -> str:
     return lines[0][:200] if lines else type(error).__name__
 
 
+def _ffmpeg_says(error: Exception) -> str:
+    """FFmpeg's own words, without the path and the number."""
+    said = getattr(error, "strerror", None) or _first_line(error)
+    log = getattr(error, "log", None)
+    return f"{said}; {log[2].strip()}" if log else str(said)
+
+
 class _DecordVideo:
     """Frames through decord; PyAV takes over when decord fails in the middle."""
 
@@ -164,7 +178,8 @@ class _DecordVideo:
         wanted = _check_indices(indices, self._length)
         unique, inverse = np.unique(wanted, return_inverse=True)
         try:
-            frames: NDArray[np.uint8] = self._reader.get_batch(unique.tolist()).asnumpy()
+            with decord_silenced():
+                frames: NDArray[np.uint8] = self._reader.get_batch(unique.tolist()).asnumpy()
         except (RuntimeError, DECORDError, IndexError) as error:
             return self._second_opinion(wanted, _first_line(error))
         return frames if len(unique) == len(wanted) and _rising(wanted) else frames[inverse]
@@ -200,22 +215,25 @@ class _PyAVVideo:
         return self._length
 
     def _count(self) -> int:
-        """Frames that decode; headers are not trusted (webm has no count, others a wrong one)."""
+        """Frames that decode, which a header does not tell (webm has no count in it)."""
         try:
-            with av.open(str(self._path)) as container:
-                if not container.streams.video:
-                    raise DecodeError("no_video_stream", path=self._path)
-                return sum(1 for _ in container.decode(video=0))
-        except av.error.InvalidDataError as error:
-            raise self._invalid(_first_line(error)) from error
+            container = av.open(str(self._path))
         except (av.error.FFmpegError, OSError, ValueError) as error:
-            raise DecodeError("decode_failed", _first_line(error), self._path) from error
-
-    def _invalid(self, said: str) -> DecodeError:
-        kind = containers.kind(self._path)
-        if kind is None:
-            return DecodeError("not_video", said, self._path)
-        return DecodeError("decode_failed", f"{kind} file: {said}", self._path)
+            found = containers.kind(self._path)
+            reason: Reason = "not_video" if found is None else "decode_failed"
+            raise DecodeError(reason, _ffmpeg_says(error), self._path) from error
+        with container:
+            if not container.streams.video:
+                raise DecodeError("no_video_stream", path=self._path)
+            declared = container.streams.video[0].frames
+            try:
+                count = sum(1 for _ in container.decode(video=0))
+            except (av.error.FFmpegError, OSError, ValueError) as error:
+                raise DecodeError("decode_failed", _ffmpeg_says(error), self._path) from error
+        if count < declared:
+            detail = f"{count} of {declared} frames can be decoded"
+            raise DecodeError("decode_failed", detail, self._path)
+        return count
 
     def get_frames(self, indices: Sequence[int]) -> NDArray[np.uint8]:
         wanted = _check_indices(indices, self._length)
@@ -229,5 +247,5 @@ class _PyAVVideo:
                     if len(found) == len(needed):
                         break
         except (av.error.FFmpegError, OSError, ValueError) as error:
-            raise DecodeError("decode_failed", _first_line(error), self._path) from error
+            raise DecodeError("decode_failed", _ffmpeg_says(error), self._path) from error
         return np.stack([found[index] for index in wanted.tolist()])

@@ -47,7 +47,7 @@ class VifiClipPipeline:
             # Several test clips are random draws of the training sampler, as in the release.
             test_mode=not spec.random,
         )
-        self._geometry = _train_geometry(spec) if spec.mode == "train" else _val_geometry(spec)
+        self._geometry = train_geometry(spec) if spec.mode == "train" else val_geometry(spec)
         self._colour: Sequence[Transform] = (
             (FrameColorJitter(spec.color_jitter), ClipGrayScale(spec.gray_scale))
             if spec.mode == "train"
@@ -103,7 +103,8 @@ def _short_side(size: int) -> int:
     return int(256 / 224 * size)
 
 
-def _train_geometry(spec: PipelineSpec) -> Sequence[Transform]:
+def train_geometry(spec: PipelineSpec) -> Sequence[Transform]:
+    """Resize, multi-scale crop, resize to the square, flip; drawn once a clip."""
     size = spec.image_size
     return (
         Resize(scale=(-1, _short_side(size))),
@@ -119,7 +120,8 @@ def _train_geometry(spec: PipelineSpec) -> Sequence[Transform]:
     )
 
 
-def _val_geometry(spec: PipelineSpec) -> Sequence[Transform]:
+def val_geometry(spec: PipelineSpec) -> Sequence[Transform]:
+    """Resize and centre crop, or resize to the crop's side and three crops."""
     size = spec.image_size
     if spec.crops == 3:
         return (Resize(scale=(-1, size)), ThreeCrop(crop_size=size))
@@ -133,7 +135,9 @@ def build(spec: PipelineSpec, open_video: Opener) -> VifiClipPipeline:
         UsageError: ``spec`` asks for a number of crops that the protocol does not have.
     """
     if spec.crops not in (1, 3):
-        raise UsageError("the number of spatial crops", got=spec.crops, allowed="1 or 3")
+        raise UsageError(
+            "the number of spatial crops does not exist", got=spec.crops, allowed="1 or 3"
+        )
     # Frames are small, and OpenCV's thread pool does not survive a fork.
     cv2.setNumThreads(1)
     return VifiClipPipeline(spec, open_video)

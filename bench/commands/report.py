@@ -1,0 +1,27 @@
+"""``bench report RUN…``: tables and figures from what is there; works during a run."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags."""
+    parser.add_argument("runs", nargs="*", metavar="RUN", help="run folders (default: the latest)")
+    parser.add_argument(
+        "--formats", default="html,md,csv", help="separated by commas (default: html,md,csv)"
+    )
+    parser.add_argument("--out", metavar="DIR", help="default: report/ in the first run folder")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the report and say where."""
+    from bench.run_contents import find_run
+    from reports.render import write_report
+
+    folders = [find_run(name).folder for name in args.runs or [None]]
+    out = Path(args.out) if args.out else folders[0] / "report"
+    for path in write_report(folders, out, tuple(filter(None, args.formats.split(",")))):
+        print(path)
+    return 0

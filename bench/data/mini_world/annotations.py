@@ -24,7 +24,7 @@ from bench.data.mini_world.classes import (
 from bench.data.mini_world.scenes import Look
 from bench.seeds import derive_seed
 
-VERSION = "1"
+VERSION = "2"
 """Part of every seed and of the folder's name: a change of the world is a new version."""
 
 LENGTHS = (12, 14, 16)
@@ -37,7 +37,7 @@ K600_PARTS = {"train": 7, "val": 2, "test": 2}
 HMDB_TRAIN, HMDB_TEST, HMDB_UNUSED = 20, 10, 2
 UCF_GROUPS = {"blue star": 17, "pink square": 16, "purple triangle": 15, "yellow cross": 14}
 UCF_TEST_GROUPS, UCF_GROUP_SIZE = 5, 2
-SSV2_TRAIN = {"going right": 24, "growing": 22, "going down": 20, "appearing": 18}
+SSV2_TRAIN = {"going right": 24, "growing": 22, "going down": 20, "brightening": 18}
 SSV2_VAL = 16
 
 
@@ -158,16 +158,16 @@ def ucf101() -> DatasetPlan:
     """Three splits by group: a group's clips are never on both sides."""
     name = "mini-ucf101"
     clips, texts = [], {}
-    index = [f"{n} {item.name.replace(' ', '_')}\n" for n, item in enumerate(UCF101, 1)]
+    index = [f"{n} {item.name}\n" for n, item in enumerate(UCF101, 1)]
     texts["classInd.txt"] = "".join(index)
     train: dict[int, list[str]] = {1: [], 2: [], 3: []}
     test: dict[int, list[str]] = {1: [], 2: [], 3: []}
     for number, item in enumerate(UCF101, 1):
-        folder = item.name.replace(" ", "_")
+        folder, clip_name = item.name, item.name.replace(" ", "_")
         assert item.look is not None
         for group in range(1, UCF_GROUPS[item.look.words] + 1):
             for part in range(1, UCF_GROUP_SIZE + 1):
-                file = f"{folder}/v_{folder}_g{group:02d}_c{part:02d}.avi"
+                file = f"{folder}/v_{clip_name}_g{group:02d}_c{part:02d}.avi"
                 clips.append(_clip(name, file, item))
                 for split in (1, 2, 3):
                     if (group - 1) // UCF_TEST_GROUPS + 1 == split:

@@ -27,6 +27,11 @@ class ActionClass:
     name: str
     reverse: bool = False
 
+    @property
+    def text(self) -> str:
+        """The name as a model reads it, without brackets."""
+        return self.name.replace("[", "").replace("]", "")
+
 
 def _classes(table: dict[str, tuple[str, ...]]) -> tuple[ActionClass, ...]:
     """Look words -> its actions, as classes sorted by name."""
@@ -75,12 +80,12 @@ UCF101 = _classes(
 SSV2 = (
     ActionClass(None, "going right", "Moving [something] from left to right"),
     ActionClass(None, "going right", "Moving [something] from right to left", reverse=True),
-    ActionClass(None, "going down", "Dropping [something] from top to bottom"),
-    ActionClass(None, "going down", "Lifting [something] from bottom to top", reverse=True),
-    ActionClass(None, "growing", "Making [something] bigger"),
-    ActionClass(None, "growing", "Making [something] smaller", reverse=True),
-    ActionClass(None, "appearing", "Showing [something] that appears"),
-    ActionClass(None, "appearing", "Showing [something] that disappears", reverse=True),
+    ActionClass(None, "going down", "Moving [something] from top to bottom"),
+    ActionClass(None, "going down", "Moving [something] from bottom to top", reverse=True),
+    ActionClass(None, "growing", "Turning [something] from small to large"),
+    ActionClass(None, "growing", "Turning [something] from large to small", reverse=True),
+    ActionClass(None, "brightening", "Turning [something] from faint to bright"),
+    ActionClass(None, "brightening", "Turning [something] from bright to faint", reverse=True),
 )
 """Pairs that differ only in the direction of time; templates as in the official json files."""
 
@@ -89,3 +94,5 @@ SSV2_LOOKS = tuple(
     for colour in ("red", "green", "blue", "yellow", "purple", "white")
     for shape in ("square", "triangle", "star", "cross")
 )
+
+EVERY_CLASS = (*KINETICS400, *KINETICS600_NEW, *HMDB51, *UCF101, *SSV2)

@@ -150,7 +150,7 @@ def go_down(pose: Pose, u: Array, rng: np.random.Generator) -> Pose:
     return replace(pose, y=HEIGHT / 2 + rng.uniform(15, 18) * (2 * u - 1))
 
 
-def appear(pose: Pose, u: Array, rng: np.random.Generator) -> Pose:
+def brighten(pose: Pose, u: Array, rng: np.random.Generator) -> Pose:
     """From nothing to full colour."""
     return replace(pose, opacity=np.clip(rng.uniform(1.0, 1.2) * u, 0, 1))
 
@@ -166,7 +166,7 @@ ACTIONS = {
     "stretching": stretch,
     "going right": go_right,
     "going down": go_down,
-    "appearing": appear,
+    "brightening": brighten,
 }
 
 

@@ -62,8 +62,7 @@ def _estimate(column: Column, slot: Slot) -> Estimate | None:
 
 def _member_count(cell: Cell) -> str:
     """``3 splits``, ``2 of 3 seeds``; of a harmonic mean, the pairs."""
-    names = {member.trial.member for member in cell.members}
-    broken = {member.trial.member for member in cell.members if member.state != "done"}
+    names, broken = cell.member_names
     noun = "split" if cell.over == "splits" else "seed"
     whole = plural(len(names), noun)
     return f"{len(names - broken)} of {whole}" if broken else whole

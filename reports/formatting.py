@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reports.tables import Slot, Table
+from results.aggregate import Cell
 
 STATE_WORDS = {
     "failed": "failed",
@@ -39,6 +40,12 @@ def signed(value: float) -> str:
 def plural(count: int, noun: str) -> str:
     """``1 job``, ``2 jobs``."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def members_done(cell: Cell) -> str:
+    """``2/3``: seeds or splits with a number; of a harmonic mean, those with both halves."""
+    names, broken = cell.member_names
+    return f"{len(names - broken)}/{len(names)}"
 
 
 def best(slot: Slot) -> bool:

@@ -13,6 +13,7 @@ from reports.formatting import (
     STATE_WORDS,
     SYNTHETIC_WARNING,
     best,
+    members_done,
     spread_note,
     with_spread,
 )
@@ -94,8 +95,7 @@ def cell_text(slot: Slot, notes: Footnotes) -> str:
         return f"{word} {notes.mark(slot.reason)}" if slot.state != "absent" else ""
     text = with_spread(slot.value, slot.std)
     if slot.state == "incomplete" and slot.cell is not None:
-        done = f"{len(slot.cell.done)}/{len(slot.cell.members)}"
-        return f"({text}) {done} {notes.mark(slot.reason)}"
+        return f"({text}) {members_done(slot.cell)} {notes.mark(slot.reason)}"
     if slot.standing.differs:
         facts = ", ".join(
             f"{name} {ours} (others: {theirs})"

@@ -13,7 +13,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from reports.curves import Chart, chart
 from reports.details import details, summary
 from reports.files import write_whole
-from reports.formatting import STATE_WORDS, SYNTHETIC_WARNING, best, number, plural, spread_note
+from reports.formatting import (
+    STATE_WORDS,
+    SYNTHETIC_WARNING,
+    best,
+    members_done,
+    number,
+    plural,
+    spread_note,
+)
 from reports.series import few_shot_panels
 from reports.tables import Column, Slot, Table, build_tables
 from results.aggregate import Board, State
@@ -64,6 +72,8 @@ class Section:
     charts: tuple[Chart, ...]
     note: str
     published: bool
+    spread: bool
+    """Whether any number has a ±."""
 
 
 def write(board: Board, out: Path) -> list[Path]:
@@ -127,8 +137,16 @@ def _section(board: Board, table: Table) -> tuple[Section, dict[str, Any]]:
     if len({column.shots for column in table.columns}) > 1:
         charts = tuple(chart(panel) for panel in few_shot_panels(table, untrained))
     published = any(row.kind == "published" for row in table.rows)
-    note = spread_note(table)
-    return Section(table, anchor, tuple(groups.values()), views, charts, note, published), content
+    return Section(
+        table,
+        anchor,
+        tuple(groups.values()),
+        views,
+        charts,
+        spread_note(table),
+        published,
+        any(view.std for view in views.values()),
+    ), content
 
 
 def _scale(table: Table, column: Column) -> tuple[float, float]:
@@ -136,7 +154,7 @@ def _scale(table: Table, column: Column) -> tuple[float, float]:
     ends: list[float] = []
     for row in table.rows:
         slot = row.slots[column.id]
-        if slot.value is not None:
+        if slot.value is not None and row.kind == "run":
             ends.append(slot.value)
         estimate = slot.cell.estimates.get(column.metric) if slot.cell is not None else None
         if estimate is not None and estimate.low is not None and estimate.high is not None:
@@ -172,9 +190,7 @@ def _view(key: str, column: Column, slot: Slot, scale: tuple[float, float]) -> V
 def _kind(slot: Slot) -> tuple[str, str, str]:
     """Style, sign and its words."""
     if slot.state == "incomplete" and slot.cell is not None:
-        names = {member.trial.member for member in slot.cell.members}
-        broken = {member.trial.member for member in slot.cell.members if member.state != "done"}
-        done = f"{len(names - broken)}/{len(names)}"
+        done = members_done(slot.cell)
         return "incomplete", done, f"incomplete, {done} done"
     if slot.standing.differs:
         return "other", "‡", "not ranked: other protocol"

@@ -141,7 +141,7 @@ def _table(board: Board, setting: str) -> Table:
 
 
 def _place(name: str, order: Sequence[str]) -> int:
-    """Position in the paper's order; what the paper lacks comes after, in its own order."""
+    """Position in the paper's order; what the paper lacks comes last, in its own order."""
     return order.index(name) if name in order else len(order)
 
 
@@ -189,7 +189,7 @@ def _run_rows(
     present = {key.row for key in board.cells if key.setting == setting}
     order = list(dict.fromkeys(number.method for number in printed))
     rows = [row for row in board.rows.values() if row.name in present]
-    rows.sort(key=lambda row: _place(row.method, order))
+    rows.sort(key=lambda row: (row.facts.trains or row.method in order, _place(row.method, order)))
     places = {column.id: _column_places(board, setting, rows, column) for column in columns}
     return [
         TableRow(

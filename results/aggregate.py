@@ -104,6 +104,11 @@ class Cell:
         return tuple(member for member in self.members if member.state == "done")
 
     @property
+    def member_names(self) -> tuple[set[str], set[str]]:
+        """All members' names, and those of members without a number (one half suffices)."""
+        return _member_names(self.members)
+
+    @property
     def records(self) -> tuple[EvaluationRecord, ...]:
         """The records of the members that are done."""
         return tuple(m.record for m in self.members if m.record is not None)
@@ -247,14 +252,20 @@ def _member(run: Run, trial: PlannedTrial) -> Member:
     return Member(trial, "pending", folder, reason=waiting, training=training)
 
 
+def _member_names(members: Sequence[Member]) -> tuple[set[str], set[str]]:
+    broken = {member.trial.member for member in members if member.state != "done"}
+    return {member.trial.member for member in members}, broken
+
+
 def _state(members: Sequence[Member]) -> tuple[State, str]:
-    reasons = "; ".join(f"{m.trial.member}: {m.reason}" for m in members if m.state != "done")
+    missing = [f"{m.trial.member}: {m.reason}" for m in members if m.state != "done"]
+    reasons = "; ".join(dict.fromkeys(missing))
     states = {member.state for member in members}
     if states == {"done"}:
         return "complete", ""
     if "done" in states:
-        count = sum(member.state == "done" for member in members)
-        return "incomplete", f"{count} of {len(members)} done; {reasons}"
+        names, broken = _member_names(members)
+        return "incomplete", f"{len(names - broken)} of {len(names)} done; {reasons}"
     return ("failed" if "failed" in states else "pending"), reasons
 
 

@@ -67,54 +67,46 @@
     target.focus();
   });
 
-  /* Filters. A search word narrows whatever it names: methods, datasets or settings. */
+  /* Filters. A search word narrows what it names in a table: the table itself, its methods or its
+     datasets, in that order; a table in which it names nothing is left out. */
   const controls = ["q", "setting", "dataset", "method"].map(get);
-  const titles = (selector) => all(selector).map((element) => element.dataset.title);
-  const names = {
-    method: titles(".board tbody tr"),
-    dataset: titles(".board th.group"),
-    setting: titles(".board"),
-  };
+  function words(board, rows, groups, query) {
+    const left = query.toLowerCase().split(/\s+/).filter((word) => word && !board.dataset.title.includes(word));
+    const names = (parts, word) => parts.some((part) => part.dataset.title.includes(word));
+    const ofRows = left.filter((word) => names(rows, word));
+    const ofGroups = left.filter((word) => !ofRows.includes(word) && names(groups, word));
+    return { ofRows, ofGroups, unknown: ofRows.length + ofGroups.length < left.length };
+  }
+  function narrow(board, [query, setting, dataset, method]) {
+    const rows = all("tbody tr", board);
+    const groups = all("th.group", board);
+    const { ofRows, ofGroups, unknown } = words(board, rows, groups, query);
+    const datasets = new Set(groups
+      .filter((th) => (!dataset || th.dataset.dataset === dataset)
+        && ofGroups.every((word) => th.dataset.title.includes(word)))
+      .map((th) => th.dataset.dataset));
+    for (const part of all("[data-dataset]", board)) part.hidden = !datasets.has(part.dataset.dataset);
+    const lines = new Set();
+    let shown = 0;
+    for (const row of rows) {
+      row.hidden = !((!method || row.dataset.method === method)
+        && ofRows.every((word) => row.dataset.title.includes(word))
+        && row.querySelector("td:not([hidden]) button"));
+      if (row.hidden) continue;
+      shown += 1;
+      lines.add(row.dataset.row);
+    }
+    for (const line of all("[data-line]", board)) {
+      (line.closest("li") || line).toggleAttribute("hidden", !lines.has(line.dataset.line));
+    }
+    board.hidden = unknown || !shown || Boolean(setting && board.dataset.setting !== setting);
+    roam(board);
+    return board.hidden ? 0 : shown;
+  }
   function apply() {
-    const [q, setting, dataset, method] = controls.map((control) => control.value.trim());
-    const words = q.toLowerCase().split(/\s+/).filter(Boolean);
-    const kinds = Object.keys(names);
-    const wordsOf = Object.fromEntries(kinds.map((kind) => [
-      kind, words.filter((word) => names[kind].some((title) => title.includes(word))),
-    ]));
-    const unknown = words.some((word) => kinds.every((kind) => !wordsOf[kind].includes(word)));
-    const named = (kind, title) => wordsOf[kind].every((word) => title.includes(word)
-      || kinds.some((other) => other !== kind && wordsOf[other].includes(word) && kind !== "method"));
-    let rows = 0;
-    for (const board of boards) {
-      const datasets = new Set(all("th.group", board)
-        .filter((th) => (!dataset || th.dataset.dataset === dataset) && named("dataset", th.dataset.title))
-        .map((th) => th.dataset.dataset));
-      let shown = 0;
-      const methods = new Set();
-      for (const row of all("tbody tr", board)) {
-        const match = !unknown && (!method || row.dataset.method === method) && namedMethod(row.dataset.title);
-        row.hidden = !match;
-        if (match) { shown += 1; if (row.dataset.row) methods.add(row.dataset.row); }
-      }
-      for (const part of all("thead [data-dataset], tbody [data-dataset], .chart", board)) {
-        part.hidden = !datasets.has(part.dataset.dataset);
-      }
-      for (const line of all("[data-line]", board)) {
-        (line.closest("li") || line).toggleAttribute("hidden", !methods.has(line.dataset.line));
-      }
-      const off = !shown || !datasets.size || (setting && board.dataset.setting !== setting)
-        || !named("setting", board.dataset.title);
-      board.hidden = Boolean(off);
-      if (!off) rows += shown;
-      roam(board);
-    }
-    function namedMethod(title) {
-      return wordsOf.method.every((word) => title.includes(word)
-        || wordsOf.dataset.includes(word) || wordsOf.setting.includes(word));
-    }
-    const filtered = words.length || setting || dataset || method;
-    get("found").textContent = filtered ? `${rows} ${rows === 1 ? "row" : "rows"}` : "";
+    const values = controls.map((control) => control.value.trim());
+    const rows = boards.reduce((sum, board) => sum + narrow(board, values), 0);
+    get("found").textContent = values.some(Boolean) ? `${rows} ${rows === 1 ? "row" : "rows"}` : "";
     get("nothing").hidden = rows > 0 || !boards.length;
     remember();
   }

@@ -54,8 +54,8 @@ class Facts:
         starts_from: Row name of the method whose source-set checkpoint it starts from.
         loss_couples_clips: True: the loss compares the clips of a batch with each other.
         refusals: ``(setting, dataset)`` -> why there is no such row; ``"*"`` stands for every one.
-        parity: Golden case -> which of the case's modes this adapter computes (``""``: its only
-            one).
+        parity: Golden case -> which of the case's modes this adapter computes, several with commas
+            (``""``: its only one).
     """
 
     name: str

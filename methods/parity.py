@@ -79,7 +79,8 @@ def run_parity(
     for golden in load_goldens(goldens):
         adapters = [name for name in chosen if golden.name in facts[name].parity]
         for name in adapters:
-            results += _compare(name, golden, facts[name].parity[golden.name])
+            for mode in facts[name].parity[golden.name].split(","):
+                results += _compare(name, golden, mode)
         if not adapters and methods is None:
             results.append(
                 ParityResult(golden.name, "", "-", None, None, "no adapter yet", "not compared")
@@ -122,7 +123,7 @@ def _outputs(subject: Subject) -> Iterator[Comparison]:
     strings = set(golden.spec["tokenizer_strings"]) ^ set(method.prompts)
     yield "prompts", float(len(strings)), None, ", ".join(map(repr, sorted(strings)[:2]))
     features = subject.intermediates(method)
-    for name in (name for name in golden.outputs if name.startswith("mid.")):
+    for name in (n for n in golden.outputs if n.startswith("mid.") or n in features):
         given = name in features
         gap = _gap(features[name], golden.outputs[name]) if given else float("inf")
         yield name, gap, TOLERANCES["features"], "" if given else "not given by intermediates()"

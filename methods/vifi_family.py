@@ -53,10 +53,14 @@ class VifiFamily(Method):
             name for name, _ in self.named_parameters() if name.startswith(self.trained)
         )
 
+    def prompt(self, class_name: str) -> str:
+        """The string that stands for a class."""
+        return self.template.format(class_name)
+
     def set_classes(self, class_names: Sequence[str]) -> None:
         """Look up the token embeddings of another class list; the weights stay."""
         self.class_names = tuple(class_names)
-        self.prompts = tuple(self.template.format(name) for name in class_names)
+        self.prompts = tuple(map(self.prompt, class_names))
         context = self.text_encoder.positional_embedding
         ids = tokenize(self.prompts, context_length=len(context))
         eot = end_of_text(ids)

@@ -94,6 +94,57 @@ _ALL = (
         origin=_vifi_origin("authors' repository"),
         parity={"vificlip": "both"},
     ),
+    Facts(
+        name="vl-prompting",
+        title="ViFi-CLIP + VL prompting",
+        summary="a ViFi-CLIP of the source set stays frozen; prompts in both encoders are learned",
+        origin=_vifi_origin("authors' repository"),
+        options={
+            "n_ctx_vision": 10,
+            "n_ctx_text": 10,
+            "prompt_depth_vision": None,
+            "prompt_depth_text": None,
+            "ctx_init": "a photo of a",
+        },
+        starts_from="vifi-clip",
+        refusals={
+            **dict.fromkeys(
+                (("zero-shot", "*"), ("fully-supervised", "*")),
+                "it adapts a source-set ViFi-CLIP to a target set; the authors have no such row",
+            ),
+            **dict.fromkeys(
+                (("base-to-novel", "kinetics400"), ("base-to-novel", "mini-kinetics400")),
+                "it starts from a ViFi-CLIP that saw all classes of this data set",
+            ),
+        },
+        parity={"vl_prompting": "prompt", "vl_prompting_deep": "prompt"},
+    ),
+    Facts(
+        name="xclip",
+        title="X-CLIP",
+        summary="frames exchange message tokens; each video rewrites the class texts for itself",
+        origin=Origin(
+            citation=(
+                "Ni, Peng, Chen, Zhang, Meng, Fu, Xiang, Ling: Expanding Language-Image Pretrained "
+                "Models for General Video Recognition, ECCV 2022"
+            ),
+            code="https://github.com/microsoft/VideoX (folder X-CLIP)",
+            hyper_parameters={
+                "zero-shot": "authors' repository; 10 epochs: author's reply",
+                "base-to-novel": "inferred: the few-shot recipe with 11 epochs",
+                "few-shot": "authors' repository (HMDB-51, UCF-101); inferred for others",
+                "fully-supervised": "authors' repository",
+            },
+        ),
+        options={
+            "mit_layers": 1,
+            "prompts_layers": 2,
+            "prompts_alpha": 0.1,
+            "drop_path_rate": 0.0,
+            "train_text": False,
+        },
+        parity={"xclip": "fix_text,train_text", "xclip_variant": "fix_text,train_text"},
+    ),
 )
 
 FACTS: Mapping[str, Facts] = MappingProxyType({facts.name: facts for facts in _ALL})
@@ -106,5 +157,11 @@ LOCATIONS: Mapping[str, Location] = MappingProxyType(
         "clip-image-ft": Location("methods.clip_image_ft", "ClipImageFt", _FAMILY),
         "clip-text-ft": Location("methods.clip_text_ft", "ClipTextFt", _FAMILY),
         "vifi-clip": Location("methods.vifi_clip", "VifiClip", _FAMILY),
+        "vl-prompting": Location(
+            "methods.vl_prompting", "VlPrompting", (*_FAMILY, "methods.image_tower")
+        ),
+        "xclip": Location(
+            "methods.xclip", "XClip", ("methods.xclip_modules", "methods.image_tower")
+        ),
     }
 )

@@ -13,6 +13,7 @@ from results.records import EvaluationRecord
 
 STATE_TITLES = {
     "complete": "complete",
+    "done": "done",
     "incomplete": "incomplete: not ranked",
     "failed": "failed",
     "pending": "not run yet",
@@ -89,7 +90,7 @@ def _how_averaged(column: Column, cell: Cell, estimate: Estimate) -> str:
     if column.metric == "hm":
         text = "Harmonic mean of the unrounded base and novel means"
     else:
-        text = f"{what}: mean over {_member_count(cell)}"
+        text = _what_of(what, cell)
     if estimate.std is not None and estimate.std_population is not None:
         text += (
             f"; ± {number(estimate.std, 2)} is the sample standard deviation"
@@ -103,6 +104,15 @@ def _how_averaged(column: Column, cell: Cell, estimate: Estimate) -> str:
             f" ({plural(estimate.clips, 'clip')}, from {basis})"
         )
     return text + "."
+
+
+def _what_of(what: str, cell: Cell) -> str:
+    if len(cell.members) > 1:
+        return f"{what}: mean over {_member_count(cell)}"
+    (member,) = cell.members
+    if member.trial.training is None:
+        return f"{what}: not trained, so one number holds for all seeds"
+    return f"{what} of one training ({member.trial.member})"
 
 
 def _standing(slot: Slot) -> list[str]:
@@ -121,8 +131,8 @@ def _standing(slot: Slot) -> list[str]:
     how = "clip by clip" if gap.paired else "from the two intervals"
     verdict = "a tie with the best" if gap.tie else "behind the best"
     return [
-        f"Rank {standing.rank}, {verdict}: {number(gap.value)} ± {number(gap.half_width)} points"
-        f" (95 %, taken {how})."
+        f"Rank {standing.rank}, {verdict}: the difference is {number(gap.value)}"
+        f" ± {number(gap.half_width)} points (95 %, taken {how})."
     ]
 
 
@@ -140,7 +150,7 @@ def _member(member: Member, metric: str, halves: bool) -> list[str]:
     name = f"{trial.member}, {trial.split}" if halves else trial.member
     training = (trial.training or "none")[:12]
     if member.record is None:
-        return [name, member.reason, "", trial.evaluation[:12], training]
+        return [name, STATE_TITLES[member.state], "", trial.evaluation[:12], training]
     counts = member.record.counts
     value = member.record.metrics.get(metric)
     return [

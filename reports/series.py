@@ -56,7 +56,7 @@ def few_shot_panels(table: Table, untrained: frozenset[str] = frozenset()) -> li
     """
     panels = []
     for dataset in dict.fromkeys(column.dataset for column in table.columns):
-        columns = [c for c in table.columns if c.dataset == dataset and c.shots is not None]
+        columns = [c for c in table.columns if c.dataset == dataset and c.shots and c.split == "-"]
         if not columns:
             continue
         rows = [row for row in table.rows if row.kind == "run"]

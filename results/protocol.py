@@ -2,7 +2,8 @@
 
 In the fingerprint: everything that makes the task easier or harder whatever the method: the
 backbone and what it was pre-trained on, the clips and class names that were scored, how many of
-the clips, the frames, pixels and views a method was given, and how the checkpoint was chosen.
+the clips, the frames, pixels and views a method was given, and whether the checkpoint was chosen
+by its score (one that others released counts as a choice of its own, since nobody can tell).
 
 Not in it, but shown with every cell: what belongs to the method (prompt texts, frame sampling and
 normalisation) and the arithmetic precision.
@@ -33,9 +34,9 @@ _AGREE = (
     "image_size",
     "views",
 )
-_SHOWN = ("prompts", "pipeline", "precision")
+_SHOWN = ("pipeline", "precision", "checkpoint")
 
-_UNSELECTED = {"last": "last", "none (zero-shot)": "last"}
+_UNSELECTED = ("last", "none (zero-shot)")
 """CLIP as it comes and the last checkpoint agree: neither was chosen by its score."""
 
 
@@ -43,7 +44,8 @@ def agreeing_facts(record: EvaluationRecord) -> Facts:
     """The facts of one evaluation that are part of the fingerprint."""
     protocol = record.protocol
     facts = {name: str(getattr(protocol, name)) for name in _AGREE}
-    facts["checkpoint"] = _UNSELECTED.get(protocol.checkpoint, protocol.checkpoint)
+    chosen = "no" if protocol.checkpoint in _UNSELECTED else protocol.checkpoint
+    facts["checkpoint chosen by score"] = chosen
     facts["clips scored"] = str(record.counts.scored)
     return facts
 
@@ -51,7 +53,7 @@ def agreeing_facts(record: EvaluationRecord) -> Facts:
 def shown_facts(record: EvaluationRecord) -> Facts:
     """The facts of one evaluation that belong to the method; they may differ in a ranking."""
     protocol = record.protocol
-    facts = {name: str(getattr(protocol, name)) for name in _SHOWN if name != "prompts"}
+    facts = {name: str(getattr(protocol, name)) for name in _SHOWN}
     return {"prompts": " · ".join(protocol.prompts), **facts}
 
 

@@ -17,6 +17,7 @@ from enum import IntEnum
 from pathlib import Path
 
 from bench.engine.files import write_atomically
+from bench.engine.heartbeat import PROGRESS
 from bench.engine.stopping import Interrupted, StopRequest
 from bench.errors import BenchError
 from bench.jobs import EvaluateJob, TrainJob, job_name, load_job
@@ -77,6 +78,8 @@ def run_job(job_json: Path) -> int:
         except Exception as error:
             # Even a job file that cannot be read is a failure with a reason, not a hole.
             return _fail(folder, folder.name, error)
+        finally:
+            (folder / PROGRESS).unlink(missing_ok=True)
 
 
 def is_done(folder: Path, job: TrainJob | EvaluateJob) -> bool:

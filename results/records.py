@@ -120,7 +120,9 @@ class Failure(_Frozen):
     schema_version: Literal[1] = 1
     kind: Literal["failure"] = "failure"
     key: str
-    reason: str = Field(description="user | cuda_oom | oom | disk_full | killed | timeout | lost | parent")
+    reason: str = Field(
+        description="user | cuda_oom | oom | disk_full | killed | timeout | lost | parent"
+    )
     message: str
     attempt: int
     log: str

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.data.classes import (
@@ -55,6 +55,7 @@ _names = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(names=_names)
 def test_written_names_are_read_back(
     tmp_path_factory: pytest.TempPathFactory, names: list[str]

@@ -286,10 +286,10 @@ class Scheduler:
     def _take(self, ended: Ended, stopped: bool) -> None:
         key = ended.key
         watch = self._now.running.pop(key)
-        seconds = time.monotonic() - watch.began
         record = self._store.record(key)
         if record is not None:
             self._store.clear_failure(key)
+            seconds = record.provenance.seconds
             self._rates.learn(self._plan.jobs[key], seconds)
             self._now.done.append(key)
             self._listener.ended(key, "done", f"{seconds:.1f} s", self.standing())

@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import BenchError
-from bench.launchers import attempt as attempts
-from bench.launchers import inventory, warm
+from bench.launchers import inventory, strays, warm
 from bench.launchers.base import Attempt, Ended, LaunchOptions
 from results import locks
 from results.locks import Holder
@@ -41,6 +40,13 @@ class _Running:
     """Whether a living warm process will report its end."""
     kill_at: float | None = None
     oom_kills: int | None = None
+
+    @property
+    def leader(self) -> Holder | None:
+        """The process that leads the attempt's session, once it is known."""
+        if self.pid is None or self.born is None:
+            return None
+        return Holder(self.pid, self.born)
 
 
 class LocalLauncher:
@@ -74,6 +80,11 @@ class LocalLauncher:
         if not cards:
             return f"{self.slots} at once on the CPU"
         return f"{self.slots} at once on GPU {', '.join(cards)}"
+
+    @property
+    def warm_pid(self) -> int | None:
+        """Process id of the warm process, or None while there is none."""
+        return None if self._warm is None else self._warm.pid
 
     @property
     def free(self) -> int:
@@ -161,7 +172,7 @@ class LocalLauncher:
         """Kill what still runs and let the warm process go."""
         for running in self._running.values():
             self._signal(running, signal.SIGKILL)
-            attempts.sweep(running.folder, running.pid or 0)
+            strays.sweep(running.folder, running.leader)
         self._running.clear()
         if self._channel is not None:
             self._channel.close()
@@ -215,8 +226,8 @@ class LocalLauncher:
 
     def _over(self, key: str, rc: int | None, received: int | None, *, swept: bool) -> Ended:
         running = self._running.pop(key)
-        if not swept and running.pid is not None:
-            attempts.sweep(running.folder, running.pid)
+        if not swept:
+            strays.sweep(running.folder, running.leader)
         now = inventory.kills_for_memory()
         more = running.oom_kills is not None and now is not None and now > running.oom_kills
         return Ended(key, rc, received, out_of_memory=more and received == signal.SIGKILL)
@@ -235,17 +246,16 @@ class LocalLauncher:
         return ended
 
     def _alive(self, running: _Running) -> bool:
-        return running.pid is not None and locks.born(running.pid) == running.born
+        return running.leader is not None and running.leader.alive
 
     def _escalate(self) -> None:
         for running in self._running.values():
             if running.kill_at is not None and time.monotonic() >= running.kill_at:
                 self._signal(running, signal.SIGKILL)
-                if running.pid is not None:
-                    attempts.sweep(running.folder, running.pid)
+                strays.sweep(running.folder, running.leader)
 
     def _signal(self, running: _Running, number: signal.Signals) -> None:
-        if running.pid is None or not self._alive(running):
+        if running.pid is None or running.pid <= 1 or not self._alive(running):
             return
         try:
             os.killpg(running.pid, number)

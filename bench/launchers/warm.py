@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.launchers import attempt
+from bench.launchers import attempt, strays
+from results import locks
 
 JOBS = (
     "torch",
@@ -41,6 +42,7 @@ class _Child:
     key: str
     folder: Path
     began: float
+    born: int
 
 
 class WarmProcess:
@@ -93,7 +95,7 @@ class WarmProcess:
         pid = os.fork()
         if pid == 0:
             self._become(request, folder)
-        self._children[pid] = _Child(request["key"], folder, began)
+        self._children[pid] = _Child(request["key"], folder, began, locks.born(pid) or 0)
         self._say({"event": "started", "key": request["key"], "pid": pid})
 
     def _become(self, request: dict[str, Any], folder: Path) -> None:
@@ -141,7 +143,7 @@ class WarmProcess:
         attempt.write_exit(
             child.folder, status=status, received=received, seconds=time.monotonic() - child.began
         )
-        attempt.sweep(child.folder, pid)
+        strays.sweep(child.folder, locks.Holder(pid, child.born))
         self._say({"event": "ended", "key": child.key, "rc": status, "signal": received})
 
     def _say(self, message: dict[str, Any]) -> None:

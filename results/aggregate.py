@@ -258,8 +258,7 @@ def _member_names(members: Sequence[Member]) -> tuple[set[str], set[str]]:
 
 
 def _state(members: Sequence[Member]) -> tuple[State, str]:
-    missing = [f"{m.trial.member}: {m.reason}" for m in members if m.state != "done"]
-    reasons = "; ".join(dict.fromkeys(missing))
+    reasons = _reasons(members)
     states = {member.state for member in members}
     if states == {"done"}:
         return "complete", ""
@@ -267,6 +266,19 @@ def _state(members: Sequence[Member]) -> tuple[State, str]:
         names, broken = _member_names(members)
         return "incomplete", f"{len(names - broken)} of {len(names)} done; {reasons}"
     return ("failed" if "failed" in states else "pending"), reasons
+
+
+def _reasons(members: Sequence[Member]) -> str:
+    """Each reason once, with the members it concerns unless it concerns all of them."""
+    concerned: dict[str, dict[str, None]] = {}
+    for member in members:
+        if member.state != "done":
+            concerned.setdefault(member.reason, {})[member.trial.member] = None
+    everyone = {member.trial.member for member in members}
+    return "; ".join(
+        reason if set(names) == everyone else f"{', '.join(names)}: {reason}"
+        for reason, names in concerned.items()
+    )
 
 
 def _cell(

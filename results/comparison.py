@@ -5,8 +5,8 @@ say in which facts they differ.
 
 Two cells are tied when the 95 % interval of their difference contains 0. The difference is taken
 clip by clip and seed by seed where scores are kept; else the two intervals are compared as if the
-cells were independent, which calls more pairs tied, never fewer. Several comparisons with the best
-are not corrected for one another.
+cells were independent, which as a rule calls more pairs tied. Several comparisons with the best are
+not corrected for one another.
 """
 
 from __future__ import annotations

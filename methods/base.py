@@ -93,6 +93,9 @@ class Method(nn.Module):
     loss_couples_clips: ClassVar[bool] = False
     """True: ``loss`` compares the clips of a batch with each other, so it must be given exactly
     the clips that one GPU of the original saw together."""
+    loss_spans_update: ClassVar[bool] = False
+    """True: ``loss`` compares all clips of an update with each other; it is ``clips_loss`` of
+    ``encode_clips``, and the engine gives it the clips' features, made in parts."""
     refusals: ClassVar[Mapping[tuple[str, str], str]] = {}
     """``(setting, dataset)`` -> why there is no such row; ``"*"`` stands for every one."""
     parity: ClassVar[Mapping[str, str]] = {}
@@ -159,6 +162,24 @@ class Method(nn.Module):
         """
         logits = self(video, text)
         return torch.nn.functional.cross_entropy(logits.float(), targets)
+
+    def encode_clips(self, video: Tensor) -> Tensor:
+        """What ``clips_loss`` needs of clips, [B,...]; each row depends on its own clip alone.
+
+        Only for methods with ``loss_spans_update``.
+        """
+        raise NotImplementedError(f"{self.name} says loss_spans_update and has no encode_clips")
+
+    def clips_loss(self, clips: Tensor, targets: Tensor) -> Tensor:
+        """Mean loss over the clips of a whole update, a scalar.
+
+        Only for methods with ``loss_spans_update``.
+
+        Args:
+            clips: Result of ``encode_clips`` for every clip of the update.
+            targets: Class ids [B], int64.
+        """
+        raise NotImplementedError(f"{self.name} says loss_spans_update and has no clips_loss")
 
     def trainable_names(self) -> tuple[str, ...]:
         """Names of the parameters that are trained, in ``named_parameters`` order."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from methods.facts import Facts, Origin
+from methods.facts import CLIP, Facts, Origin, Preprocessing
 
 
 @dataclass(frozen=True)
@@ -145,6 +145,35 @@ _ALL = (
         },
         parity={"xclip": "fix_text,train_text", "xclip_variant": "fix_text,train_text"},
     ),
+    Facts(
+        name="actionclip",
+        title="ActionCLIP",
+        summary="clips are matched with 16 kinds of prompt; a transformer over frames fuses them",
+        origin=Origin(
+            citation=(
+                "Wang, Xing, Liu: ActionCLIP: A New Paradigm for Video Action Recognition, "
+                "arXiv 2109.08472, 2021"
+            ),
+            code="https://github.com/sallymmx/ActionCLIP",
+            commit="31c34df",
+            hyper_parameters={
+                "zero-shot": "inferred: the authors' Kinetics configuration at 32 frames",
+                "base-to-novel": "inferred: the authors' HMDB-51 configuration at 32 frames",
+                "few-shot": "inferred: the authors' HMDB-51 configuration at 32 frames",
+                "fully-supervised": "authors' repository, at 32 frames as in the paper",
+            },
+        ),
+        preprocessing=Preprocessing("actionclip", *CLIP),
+        options={
+            "fusion": "Transf",
+            "temporal_shift": False,
+            "train_text": True,
+            "image_lr_ratio": 1.0,
+            "fusion_lr_ratio": 10.0,
+        },
+        loss_couples_clips=True,
+        parity={"actionclip_transf": "all", "actionclip_meanp": "all"},
+    ),
 )
 
 FACTS: Mapping[str, Facts] = MappingProxyType({facts.name: facts for facts in _ALL})
@@ -159,6 +188,16 @@ LOCATIONS: Mapping[str, Location] = MappingProxyType(
         "vifi-clip": Location("methods.vifi_clip", "VifiClip", _FAMILY),
         "vl-prompting": Location(
             "methods.vl_prompting", "VlPrompting", (*_FAMILY, "methods.image_tower")
+        ),
+        "actionclip": Location(
+            "methods.actionclip",
+            "ActionClip",
+            (
+                "methods.actionclip_fusion",
+                "methods.actionclip_shift",
+                "methods.actionclip_text",
+                "methods.image_tower",
+            ),
         ),
         "xclip": Location(
             "methods.xclip", "XClip", ("methods.xclip_modules", "methods.image_tower")

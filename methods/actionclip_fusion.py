@@ -1,12 +1,14 @@
 """ActionCLIP's fusion heads: the frame features of a clip to one feature.
 
-Checked against sallymmx/ActionCLIP at commit 31c34df (``modules/Visual_Prompt.py``). Names are those
-of its ``fusion_model_state_dict`` without ``module.``. Kept as they are there: the position table
-that LSTM, Conv_1D and Transf_cls carry and never read, the LayerNorm epsilon of 1e-12 in Transf,
-Conv_1D's reading of [T,E] as [E,T] without transposing, and the equal start of all layers' attention
-in Transf_cls. No head normalises its output.
+Checked against sallymmx/ActionCLIP at commit 31c34df (``modules/Visual_Prompt.py``). Names are
+those of its ``fusion_model_state_dict`` without ``module.``. Kept as they are there:
 
-Shapes: B clips, T frames, E joint width.
+- the position table that LSTM, Conv_1D and Transf_cls carry and never read;
+- the LayerNorm epsilon of 1e-12 in Transf;
+- Conv_1D reads [T,E] as [E,T] without transposing;
+- the attention of all layers of Transf_cls starts with equal weights.
+
+No head normalises its output. Shapes: B clips, T frames, E joint width.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""ActionCLIP's texts: 16 prompts a class, what they score, and the loss that matches them to clips.
+"""ActionCLIP's texts: 16 prompts a class, what they score, and the loss that matches them.
 
-Checked against sallymmx/ActionCLIP at commit 31c34df (``utils/Text_Prompt.py``, ``utils/KLLoss.py``,
-``test.py``).
+Checked against sallymmx/ActionCLIP at commit 31c34df (``utils/Text_Prompt.py``,
+``utils/KLLoss.py``, ``test.py``).
 """
 
 from __future__ import annotations

@@ -159,16 +159,10 @@ def build_manifest(
             claimed.add(path)
         if len(candidates) > 1 and stems[clip.stem] == 1:
             ambiguous.append(clip.path)
-        rows.append(
-            ManifestRow(
-                id=clip.stem if stems[clip.stem] == 1 else clip.path.rsplit(".", 1)[0],
-                path=path,
-                class_id=clip.class_id,
-                class_name=annotations.class_names[clip.class_id],
-                splits=clip.splits,
-                bytes=sizes.get(path) if candidates else None,
-            )
-        )
+        unique_id = clip.stem if stems[clip.stem] == 1 else clip.path.rsplit(".", 1)[0]
+        name = annotations.class_names[clip.class_id]
+        size = sizes[path] if candidates else None
+        rows.append(ManifestRow(unique_id, path, clip.class_id, name, clip.splits, size))
     if not claimed:
         raise _nothing_found(dataset, annotations, index, len(sizes))
     rows.sort(key=lambda row: row.path)

@@ -31,9 +31,6 @@ class BadClips:
         self._policy = policy
         self._found = {bad.clip: bad for bad in known}
 
-    def __contains__(self, clip_id: str) -> bool:
-        return clip_id in self._found
-
     def note(self, bad: BadClip, rest: Iterator[LoadedClip | BadClip]) -> None:
         """Take note of a bad clip.
 

@@ -69,17 +69,25 @@ def run_job(job_json: Path) -> int:
         An ``Exit`` code.
     """
     folder = job_json.resolve().parent
-    with _alone(folder / LOCK) as alone:
-        if not alone:
-            print(f"another process is running {folder.name}", file=sys.stderr)
-            return Exit.BUSY
-        try:
-            return _run(job_json, folder)
-        except Exception as error:
-            # Even a job file that cannot be read is a failure with a reason, not a hole.
-            return _fail(folder, folder.name, error)
-        finally:
-            (folder / PROGRESS).unlink(missing_ok=True)
+    try:
+        with _alone(folder / LOCK) as alone:
+            if alone:
+                return _run_alone(job_json, folder)
+    except OSError as error:
+        print(f"the job folder cannot be written to: {error}", file=sys.stderr)
+        return Exit.USER
+    print(f"another process is running {folder.name}", file=sys.stderr)
+    return Exit.BUSY
+
+
+def _run_alone(job_json: Path, folder: Path) -> int:
+    try:
+        return _run(job_json, folder)
+    except Exception as error:
+        # Even a job file that cannot be read is a failure with a reason, not a hole.
+        return _fail(folder, folder.name, error)
+    finally:
+        (folder / PROGRESS).unlink(missing_ok=True)
 
 
 def is_done(folder: Path, job: TrainJob | EvaluateJob) -> bool:

@@ -146,7 +146,8 @@ class _Run:
         if state is not None:
             done = state.progress
             state.restore(self.method, self.optimiser, optimised_names(self.method))
-            self.scaler.load_state_dict(done.scaler)
+            if done.scaler:
+                self.scaler.load_state_dict(done.scaler)
             self.at = _Position(done.updates, done.clips_seen, done.loss)
             self.bad = BadClips(
                 self.clips, self.job.policy, (BadClip(**bad) for bad in done.bad_clips)
@@ -205,9 +206,10 @@ class _Run:
                 losses.append(self._micro_step(epoch, step, loaded, text.features))
                 clips += sum(map(len, loaded))
         text.backward()
-        self._check(losses, epoch)
-        self.scaler.step(self.optimiser)
-        self.scaler.update()
+        if losses:
+            self._check(losses, epoch)
+            self.scaler.step(self.optimiser)
+            self.scaler.update()
         self.schedule.after_update(epoch, number)
         self.at.updates += 1
         self.at.clips_seen += clips
@@ -287,8 +289,6 @@ class _Run:
         Raises:
             TrainingError: The loss is not finite and fp16 cannot be the reason.
         """
-        if not losses:
-            return
         self.at.loss = float(torch.stack(losses).mean())
         if math.isfinite(self.at.loss):
             self.at.overflows = 0

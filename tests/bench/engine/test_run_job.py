@@ -105,6 +105,14 @@ def test_a_job_file_that_cannot_be_read(tmp_path: Path) -> None:
     assert failure(folder).message.startswith("ValidationError: ")
 
 
+def test_a_folder_that_cannot_be_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_job(tmp_path / "absent" / "job.json") == Exit.USER
+    assert capsys.readouterr().err == (
+        "the job folder cannot be written to: [Errno 2] No such file or directory: "
+        f"'{tmp_path / 'absent' / 'job.lock'}'\n"
+    )
+
+
 def test_two_processes_do_not_run_one_job(
     world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

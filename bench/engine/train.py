@@ -37,6 +37,7 @@ from bench.engine.schedule import UpdateSchedule
 from bench.engine.shortcuts import Shortcuts
 from bench.engine.stopping import Interrupted, StopRequest
 from bench.engine.text_once import TextOfUpdate
+from bench.engine.two_pass import backward_over_update, check_recipe
 from bench.errors import BenchError
 from bench.jobs import TrainJob
 from bench.seeds import derive_seed, seed_everything
@@ -118,6 +119,7 @@ class _Run:
         self.device = pick_device()
         self.precision = resolve_precision(self.recipe.precision, self.device)
         self.method = build_method(job, clips.class_names).method
+        check_recipe(self.method, self.recipe)
         self.inherited: tuple[str, ...] = ()
         if job.parent is not None:
             source = parent_checkpoint(parents, job.parent, checkpoint.WEIGHTS)
@@ -195,16 +197,22 @@ class _Run:
         text = TextOfUpdate(
             self.method,
             self.precision,
-            enabled=self.shortcuts.text_once_an_update,
+            enabled=self.shortcuts.text_once_an_update and not self.method.loss_spans_update,
             seed=self._seed("text", epoch=epoch, update=number),
         )
         losses, clips = [], 0
+        together: list[LoadedClip] = []
         for step in steps:
             stop.check()
             loaded = self._usable(step, next(batches), batches)
-            if any(loaded):
+            if self.method.loss_spans_update:
+                together += chain.from_iterable(loaded)
+            elif any(loaded):
                 losses.append(self._micro_step(epoch, step, loaded, text.features))
-                clips += sum(map(len, loaded))
+            clips += sum(map(len, loaded))
+        if together:
+            seed = self._seed("forward", epoch=epoch, update=number)
+            losses.append(self._all_at_once(together, seed, stop))
         text.backward()
         if losses:
             self._check(losses, epoch)
@@ -258,6 +266,19 @@ class _Run:
             self.scaler.scale(loss / self.recipe.accumulation).backward()
             total += loss.detach()
         return total
+
+    def _all_at_once(self, clips: list[LoadedClip], seed: int, stop: StopRequest) -> Tensor:
+        """Forward and backward of an update whose loss couples all its clips."""
+        return backward_over_update(
+            self.method,
+            clips,
+            chunk=self.chunk,
+            normalise=self.normalise,
+            precision=self.precision,
+            scaler=self.scaler,
+            seed=seed,
+            check=stop.check,
+        )
 
     def _targets(
         self, video: Tensor, labels: Tensor, epoch: int, step: MicroStep, sizes: list[int]

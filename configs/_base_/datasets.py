@@ -16,13 +16,13 @@ _labels = _released + "/labels"
 
 
 def _dataset(
-    name, format, *, folder, evaluation, few_shot=False, base=True, source=None, **classes
+    name, format, *, folder, evaluation, few_shot=False, halves=True, source=None, **classes
 ):
     lists = {key: f"{_splits}/{folder}/{file}" for key, file in evaluation.items()}
     if few_shot:
         for shots in (2, 4, 8, 16):
             lists[f"few_shot_{shots}"] = f"{_splits}/{folder}/train1_few_shot_{shots}.txt"
-    if base:
+    if halves:
         for draw in (1, 2, 3):
             lists[f"base_train_s{draw}"] = (
                 f"{_splits}/base2novel_splits/{folder}/fs_base_s{draw}_train.txt"
@@ -56,7 +56,7 @@ datasets = {
         "kinetics",
         folder="k600_splits",
         evaluation={f"zero_shot_{n}": f"ZS_split{n}_K600_eval.txt" for n in (1, 2, 3)},
-        base=False,
+        halves=False,
         source="kinetics400",
         all="kinetics_600_labels.csv",
         zero_shot_1="ZS_split1_K600.csv",

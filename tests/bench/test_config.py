@@ -131,3 +131,13 @@ def test_overrides_are_dotted_keys() -> None:
     config = load_config("paper", {"settings.few-shot.options.shots": [2], "workers": 3})
     assert config.setting_options("few-shot")["shots"] == [2]
     assert config.workers == 3
+
+
+def test_the_paper_names_a_label_file_for_every_class_list_of_the_protocol() -> None:
+    from bench.data.catalogue import CATALOGUE
+
+    config = load_config("paper")
+    for name, dataset in config.datasets.items():
+        for protocol in CATALOGUE[name].settings.values():
+            wanted = {part.classes for parts in protocol.evaluate.values() for part in parts}
+            assert wanted <= set(dataset.labels), name

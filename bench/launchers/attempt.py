@@ -19,7 +19,7 @@ from pathlib import Path
 from results import locks
 from results.store import EXIT, LOCK, LOG, write_atomically
 
-LOCK_WAIT_S = 10.0
+LOCK_WAIT_S = 2.0
 LOCK_TAKEN = 73
 """Exit status when somebody else runs the job, as ``bench run-job`` has it too."""
 TAG = "BENCH_ATTEMPT"

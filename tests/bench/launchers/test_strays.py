@@ -77,7 +77,9 @@ def test_the_tag_finds_a_process_in_another_session(folder: Path) -> None:
 def test_whoever_only_looks_at_the_lock_is_spared(folder: Path) -> None:
     lock = folder.parent.parent / LOCK
     lock.touch()
-    script = f"import time; handle = open({str(lock)!r}, MODE); print('open', flush=True); time.sleep(60)"
+    script = (
+        f"import time; handle = open({str(lock)!r}, MODE);print('open', flush=True); time.sleep(60)"
+    )
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", script.replace("MODE", mode)], stdout=subprocess.PIPE, text=True

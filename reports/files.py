@@ -33,5 +33,6 @@ def write_whole(target: Path, content: str | bytes) -> Path:
             next_step="free space or choose another folder with --out",
         ) from error
     finally:
-        draft.unlink(missing_ok=True)
+        if draft.exists():
+            draft.unlink()
     return target

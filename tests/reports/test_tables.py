@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from reports import long_csv, markdown
+from reports.tables import Table, build_tables
+from results.aggregate import Board, load_board
+from results.published import COLUMNS
+from tests.reports.example_run import Example, write_example
+
+
+@pytest.fixture(scope="module")
+def mini(tmp_path_factory: pytest.TempPathFactory) -> Board:
+    folder = tmp_path_factory.mktemp("mini")
+    write_example(folder)
+    return load_board([folder])
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Board:
+    folder = tmp_path_factory.mktemp("real")
+    methods = ("vifi-clip", "vanilla-clip", "xclip")
+    write_example(folder, Example(methods=methods, synthetic=False, name="real"))
+    return load_board([folder])
+
+
+def table(board: Board, setting: str) -> Table:
+    return next(table for table in build_tables(board) if table.setting == setting)
+
+
+def test_the_tables_of_the_paper_in_its_order(mini: Board) -> None:
+    assert [t.id for t in build_tables(mini)] == ["T1", "T2", "T3", "T4"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "columns"),
+    [
+        ("zero-shot", ["HMDB-51 Top-1", "UCF-101 Top-1", "K600 Top-1", "K600 Top-5"]),
+        (
+            "base-to-novel",
+            [
+                f"{d} {s}"
+                for d in ("K400", "HMDB-51", "UCF-101", "SSv2")
+                for s in ("Base", "Novel", "HM")
+            ],
+        ),
+        ("few-shot", [f"{d} K={k}" for d in ("HMDB-51", "UCF-101", "SSv2") for k in (2, 4, 8, 16)]),
+        ("fully-supervised", ["K400 Top-1", "K400 Top-5"]),
+    ],
+)
+def test_columns_are_those_of_the_paper(
+    mini: Board, real: Board, setting: str, columns: list[str]
+) -> None:
+    assert [column.title for column in table(real, setting).columns] == columns
+    assert [column.title for column in table(mini, setting).columns] == [
+        f"mini-{c}" for c in columns
+    ]
+
+
+def test_rows_are_in_the_order_of_the_paper(real: Board) -> None:
+    for shown in build_tables(real):
+        names = [row.name for row in shown.rows if row.kind == "run"]
+        assert names == ["vanilla-clip", "xclip", "vifi-clip"]
+
+
+def test_fully_supervised_states_frames_and_views(mini: Board) -> None:
+    shown = table(mini, "fully-supervised")
+    assert shown.fact_columns == ("Frames", "Views")
+    assert shown.rows[0].facts == {"Frames": "8", "Views": "4x3"}
+
+
+def test_published_rows_stand_beside_real_datasets(real: Board) -> None:
+    shown = table(real, "zero-shot")
+    published = {row.title: row for row in shown.rows if row.kind == "published"}
+    assert {"ViFi-CLIP", "ActionCLIP", "ER-ZSAR"} <= published.keys()
+    hmdb = shown.columns[0]
+    slot = published["ViFi-CLIP"].slots[hmdb.id]
+    assert (slot.state, slot.value, slot.std) == ("published", 51.3, 0.6)
+    assert slot.standing.rank is None
+    ours = next(row for row in shown.rows if (row.kind, row.name) == ("run", "vifi-clip"))
+    beside = ours.slots[hmdb.id].published
+    assert beside is not None and beside.value == 51.3
+
+
+def test_few_shot_numbers_stand_beside_those_of_the_same_k(real: Board) -> None:
+    shown = table(real, "few-shot")
+    row = next(row for row in shown.rows if (row.kind, row.name) == ("run", "xclip"))
+    printed = [row.slots[column.id].published for column in shown.columns[:4]]
+    assert [number.value for number in printed if number] == [53.0, 57.3, 62.8, 64.0]
+
+
+def test_published_numbers_never_stand_beside_synthetic_ones(mini: Board) -> None:
+    for shown in build_tables(mini):
+        assert all(row.kind == "run" for row in shown.rows)
+        assert all(slot.published is None for row in shown.rows for slot in row.slots.values())
+    assert "published)" not in markdown.render(mini)
+    assert not (long_csv.frame(mini)["source"] == "paper").any()
+
+
+def test_every_row_has_a_slot_in_every_column_also_without_a_number(mini: Board) -> None:
+    shown = table(mini, "zero-shot")
+    row = next(row for row in shown.rows if row.name == "a6")
+    assert {slot.state for slot in row.slots.values()} == {"skipped"}
+    assert len(row.slots) == len(shown.columns)
+
+
+def test_markdown_marks_what_is_not_whole(mini: Board) -> None:
+    text = markdown.render(mini)
+    assert "> **Synthetic data.** These numbers are about synthetic clips of the mini world" in text
+    assert "failed [1]" in text
+    assert "- [1] training failed (oom): killed at 3.9 GB of 3.8 GB" in text
+    assert "2/3 [1]" in text
+    assert "- [1] 2 of 3 done; seed 3: not trained yet" in text
+    assert "not run yet [1]" in text
+    assert "n/a [1]" in text
+    assert "≈" in text
+
+
+def test_markdown_of_a_real_run_has_no_warning_and_names_its_published_rows(real: Board) -> None:
+    text = markdown.render(real)
+    assert "synthetic" not in text.lower()
+    assert "ViFi-CLIP (published)" in text
+    assert "51.3 ± 0.6" in text
+
+
+def test_markdown_cells_cannot_break_the_table() -> None:
+    notes = markdown.Footnotes()
+    assert notes.mark("a | b <script>\nc") == "[1]"
+    assert notes.mark("other") == "[2]"
+    assert notes.mark("a | b <script>\nc") == "[1]"
+    assert notes.lines() == ["- [1] a \\| b &lt;script> c", "- [2] other"]
+
+
+def test_csv_has_the_columns_of_the_ledger_and_unrounded_values(
+    real: Board, tmp_path: Path
+) -> None:
+    (path,) = long_csv.write(real, tmp_path)
+    frame = pd.read_csv(path, keep_default_na=False)
+    assert tuple(frame.columns) == COLUMNS
+    ours = frame[
+        (frame["source"] == "run real")
+        & (frame["dataset"] == "UCF-101")
+        & (frame["method"] == "vifi-clip")
+        & (frame["split"] == "hm")
+    ]
+    assert len(ours) == 1
+    cell = next(
+        cell
+        for key, cell in real.cells.items()
+        if (key.dataset, key.row, key.split) == ("ucf101", "vifi-clip", "hm")
+    )
+    assert float(ours["value"].iloc[0]) == pytest.approx(cell.estimates["hm"].mean, abs=1e-12)
+    assert ours["table"].iloc[0] == "T2"
+    assert ours["group"].iloc[0] == "tuning"
+    printed = frame[frame["source"] == "paper"]
+    assert set(printed["row_kind"]) == {"result"}
+    t1 = printed[(printed["table"] == "T1") & (printed["method"] == "vifi-clip")]
+    assert list(t1["value"].astype(float)) == [51.3, 76.8, 71.2, 92.2]
+
+
+def test_csv_gives_no_value_for_what_is_not_whole(mini: Board) -> None:
+    frame = long_csv.frame(mini)
+    incomplete = frame[frame["note"].str.contains("incomplete: 2 of 3 done")]
+    assert len(incomplete) == 3
+    assert incomplete["value"].isna().all()
+    assert incomplete["note"].str.contains("mean of those done").all()
+    failed = frame[frame["note"].str.contains("failed: training failed")]
+    assert len(failed) == 1
+    assert failed["value"].isna().all()
+    assert frame["note"].str.startswith("synthetic clips; not comparable").all()

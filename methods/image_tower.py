@@ -76,7 +76,7 @@ def attend(
     Args:
         attn: Its weights; dropout is not supported.
         tokens: [N,L,D], what is asked for.
-        read: [N,M,D] or [1,M,D]: tokens that give keys and values only.
+        read: [N,M,D] or [M,D]: tokens that give keys and values only.
         queries: Only the first ``queries`` tokens ask; None: all L.
         mask: Added to the attention scores, [L,L].
 
@@ -126,7 +126,7 @@ def run_block(
     Args:
         block: Has ``ln_1``, ``attn``, ``ls_1``, ``ln_2``, ``mlp`` and ``ls_2``.
         tokens: [N,L,D].
-        read: [N,M,D] or [1,M,D], not yet through ``ln_1``; see ``attend``.
+        read: [N,M,D] or [M,D], not yet through ``ln_1``; see ``attend``.
         queries: Only the first ``queries`` tokens are computed; None: all L.
         mask: Added to the attention scores, [L,L].
 

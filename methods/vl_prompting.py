@@ -71,12 +71,12 @@ class PromptedImageTower(nn.Module):
         tokens: Tensor = embed(self, frames)
         prompts: Tensor | None = None
         if self.depth:
-            prompts = self.ln_pre(self.VPT.to(tokens.dtype))[None]
+            prompts = self.ln_pre(self.VPT.to(tokens.dtype))
         tokens = self.ln_pre(tokens)
         last = len(self.transformer.resblocks) - 1
         for index, block in enumerate(self.transformer.resblocks):
             if 0 < index < self.depth:
-                prompts = block.VPT_shallow.to(tokens.dtype)[None]
+                prompts = block.VPT_shallow.to(tokens.dtype)
             if self.shortcuts and index == last:
                 tokens = run_block(block, tokens, prompts, queries=1)
             elif self.shortcuts and index + 1 < self.depth:
@@ -89,7 +89,7 @@ class PromptedImageTower(nn.Module):
 def _whole_block(
     block: nn.Module, tokens: Tensor, prompts: Tensor | None
 ) -> tuple[Tensor, Tensor | None]:
-    """A block on tokens [N,L,D] and prompts [N,M,D] or [1,M,D]; both come out."""
+    """A block on tokens [N,L,D] and prompts [N,M,D] or [M,D]; both come out."""
     if prompts is None:
         return run_block(block, tokens), None
     length = tokens.shape[1]

@@ -20,11 +20,13 @@ def _attention() -> nn.MultiheadAttention:
     return attn
 
 
-@pytest.mark.parametrize("readers", [1, 3])
+@pytest.mark.parametrize("shape", [(2, 16), (3, 2, 16)])
 @pytest.mark.parametrize("queries", [None, 1, 2])
-def test_tokens_that_are_only_read_need_no_queries(readers: int, queries: int | None) -> None:
+def test_tokens_that_are_only_read_need_no_queries(
+    shape: tuple[int, ...], queries: int | None
+) -> None:
     attn = _attention()
-    tokens, read = torch.randn(3, 5, 16), torch.randn(readers, 2, 16)
+    tokens, read = torch.randn(3, 5, 16), torch.randn(shape)
     whole = torch.cat([tokens, read.expand(3, -1, -1)], dim=1)
     wanted = attn(whole, whole, whole, need_weights=False)[0][:, : queries or 5]
     assert torch.allclose(attend(attn, tokens, read, queries=queries), wanted, atol=1e-6)

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import settings as settings_room
-from bench.config import RunConfig
+from bench.config import CONFIGS, RunConfig
 from bench.data.catalogue import CATALOGUE
 from bench.jobs import BackboneRef
 from bench.rows import RowFacts
@@ -44,7 +44,7 @@ def plan_file(
     return PlanFile(
         name=config.name,
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        config=config.path,
+        config=_short(Path(config.path)),
         command=command,
         backbone=PlannedBackbone(
             name=Path(backbone.model).stem,
@@ -63,6 +63,12 @@ def plan_file(
         },
         trials=(),
     )
+
+
+def _short(path: Path) -> str:
+    """A configuration of the project by its place there, another one by its whole path."""
+    shipped = CONFIGS.parent
+    return str(path.relative_to(shipped)) if path.is_relative_to(CONFIGS) else str(path)
 
 
 def _method(config: RunConfig, row: RowFacts) -> PlannedMethod:

@@ -134,7 +134,11 @@ def heartbeat(job_folder: Path) -> str:
     except (OSError, ValueError):
         return ""
     age = time.time() - facts.pop("time", time.time())
-    said = ", ".join(f"{name} {value}" for name, value in facts.items() if value is not None)
+    said = ", ".join(
+        f"{name.replace('_', ' ')} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in facts.items()
+        if value is not None
+    )
     return f"{said} ({age:.0f} s ago)"
 
 

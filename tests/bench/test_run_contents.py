@@ -99,7 +99,7 @@ def test_why_can_be_narrowed_down(
         (
             "hmdb51/few-shot/novel",
             "bench: no number of this run is 'hmdb51/few-shot/novel'; "
-            "did you mean 'hmdb51/few-shot/vanilla-clip'?\n",
+            "did you mean 'hmdb51/few-shot/vifi-clip'?\n",
         ),
     ],
 )

@@ -38,6 +38,9 @@ class MethodConfig(_Frozen):
 
     adapter: str
     options: dict[str, Any] = {}
+    setting_options: dict[str, dict[str, Any]] = Field(
+        default={}, description="setting -> options that replace those above there"
+    )
     title: str | None = None
     starts_from: str | None = Field(default=None, description="row whose checkpoint it starts from")
     note: str = Field(default="", description="shown with the row, for example what is inferred")
@@ -116,6 +119,11 @@ class RunConfig(_Frozen):
         except ValidationError as error:
             where = f"recipe of {row} / {setting} / {dataset}"
             raise ConfigError(_messages(error, where, values), source=self.path) from error
+
+    def options_for(self, row: str, setting: str) -> dict[str, Any]:
+        """The adapter's options of a row in one setting, where given."""
+        chosen = self.methods[row]
+        return {**chosen.options, **chosen.setting_options.get(setting, {})}
 
     def setting_options(self, setting: str) -> dict[str, Any]:
         """The setting's options with the configuration's values put in."""
@@ -248,6 +256,10 @@ def _cross_check(config: RunConfig) -> list[str]:
         where = f"methods.{row}"
         errors += _unknown(f"{where}.adapter", "adapter", [method.adapter], methods_room.names())
         errors += _unknown(f"{where}.starts_from", "row", _some(method.starts_from), rows)
+        known = settings_room.names()
+        errors += _unknown(
+            f"{where}.setting_options", "setting", list(method.setting_options), known
+        )
     for name, setting in config.settings.items():
         where = f"settings.{name}"
         missing = _unknown("settings", "setting", [name], settings_room.names())

@@ -105,7 +105,7 @@ class _Builder:
         self.plugins = tuple(absolute(plugin) for plugin in self.config.plugins)
         self.backbone, self.weights_needed = _backbone(self.config)
         self._facts: dict[str, RowFacts] = {}
-        self._methods: dict[str, MethodRef] = {}
+        self._methods: dict[tuple[str, str], MethodRef] = {}
         self._recipes: dict[tuple[str, str, str], Recipe] = {}
         self._clips: dict[tuple[str, str, str], tuple[ClipsRef, str | None]] = {}
         self._trained: dict[Training, str] = {}
@@ -147,7 +147,7 @@ class _Builder:
             self._refuse_overlap(trial.training, clips)
         seed = derive_seed(what="evaluate", dataset=wanted.dataset, clip_list=wanted.clip_list)
         job = EvaluateJob(
-            **self._common(trial.method, recipe, clips),
+            **self._common(trial.method, trial.setting, recipe, clips),
             seed=seed,
             parent=parent,
             metrics=wanted.metrics,
@@ -190,7 +190,8 @@ class _Builder:
                 setting=wanted.setting,
                 repeat=wanted.repeat,
             )
-            job = TrainJob(**self._common(wanted.method, recipe, clips), seed=seed, parent=above)
+            common = self._common(wanted.method, wanted.setting, recipe, clips)
+            job = TrainJob(**common, seed=seed, parent=above)
             self._trained[wanted] = self._keep(job, above, lacking)
         return self._trained[wanted]
 
@@ -204,10 +205,10 @@ class _Builder:
                 self.needs[key] = missing
         return key
 
-    def _common(self, row: str, recipe: Recipe, clips: ClipsRef) -> dict[str, Any]:
+    def _common(self, row: str, setting: str, recipe: Recipe, clips: ClipsRef) -> dict[str, Any]:
         preprocessing = self.row(row).facts.preprocessing
         return {
-            "method": self._method(row),
+            "method": self._method(row, setting),
             "backbone": self.backbone,
             "recipe": recipe,
             "preprocessing": PreprocessingRef(**vars(preprocessing)),
@@ -218,18 +219,19 @@ class _Builder:
             "policy": self.config.policy,
         }
 
-    def _method(self, row: str) -> MethodRef:
-        if row not in self._methods:
+    def _method(self, row: str, setting: str) -> MethodRef:
+        wanted = (row, setting)
+        if wanted not in self._methods:
             chosen = self.config.methods[row]
             facts = self.row(row).facts
-            self._methods[row] = MethodRef(
+            self._methods[wanted] = MethodRef(
                 row=row,
                 adapter=chosen.adapter,
-                options={**facts.options, **chosen.options},
+                options={**facts.options, **self.config.options_for(row, setting)},
                 code_sha256=methods_room.code_sha256(chosen.adapter),
                 plugins=self.plugins,
             )
-        return self._methods[row]
+        return self._methods[wanted]
 
     def _recipe(self, row: str, setting: str, dataset: str) -> Recipe:
         cell = (row, setting, dataset)

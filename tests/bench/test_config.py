@@ -141,3 +141,28 @@ def test_the_paper_names_a_label_file_for_every_class_list_of_the_protocol() -> 
         for protocol in CATALOGUE[name].settings.values():
             wanted = {part.classes for parts in protocol.evaluate.values() for part in parts}
             assert wanted <= set(dataset.labels), name
+
+
+def test_options_of_a_row_may_differ_by_setting(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        'methods = {"vl": dict(adapter="vl-prompting", options=dict(n_ctx_vision=16), '
+        'setting_options={"few-shot": dict(n_ctx_vision=10)})}\n',
+    )
+    config = load_config(path)
+    assert config.options_for("vl", "base-to-novel") == {"n_ctx_vision": 16}
+    assert config.options_for("vl", "few-shot") == {"n_ctx_vision": 10}
+
+
+def test_unknown_adapter_options_are_reported(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        'methods = {"vl": dict(adapter="vl-prompting", options=dict(n_ctx_vison=16))}\n',
+    )
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    (error,) = caught.value.errors
+    assert error == (
+        "methods.vl.options: unknown option of vl-prompting 'n_ctx_vison'; "
+        "did you mean 'n_ctx_vision'?"
+    )

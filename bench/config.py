@@ -257,9 +257,9 @@ def _cross_check(config: RunConfig) -> list[str]:
         errors += _unknown(f"{where}.adapter", "adapter", [method.adapter], methods_room.names())
         errors += _unknown(f"{where}.starts_from", "row", _some(method.starts_from), rows)
         known = settings_room.names()
-        errors += _unknown(
-            f"{where}.setting_options", "setting", list(method.setting_options), known
-        )
+        chosen = list(method.setting_options)
+        errors += _unknown(f"{where}.setting_options", "setting", chosen, settings_room.names())
+        errors += _option_errors(where, method)
     for name, setting in config.settings.items():
         where = f"settings.{name}"
         missing = _unknown("settings", "setting", [name], settings_room.names())
@@ -279,6 +279,19 @@ def _cross_check(config: RunConfig) -> list[str]:
         known = [field for field in Recipe.model_fields if field != "sources"]
         errors += _unknown(f"{where}.values", "value", list(rule.values), known)
     return errors or _recipe_errors(config)
+
+
+def _option_errors(where: str, method: MethodConfig) -> list[str]:
+    import methods as methods_room
+
+    if method.adapter not in methods_room.names():
+        return []
+    allowed = list(methods_room.facts(method.adapter).options)
+    kind = f"option of {method.adapter}"
+    errors = _unknown(f"{where}.options", kind, list(method.options), allowed)
+    for setting, options in method.setting_options.items():
+        errors += _unknown(f"{where}.setting_options.{setting}", kind, list(options), allowed)
+    return errors
 
 
 def _some(name: str | None) -> list[str]:

@@ -22,6 +22,11 @@ class Recipe(BaseModel):
     epochs: int = Field(ge=1)
     warmup_epochs: float = Field(default=5, ge=0)
     lr: float = Field(gt=0, description="peak learning rate")
+    schedule: Literal["vificlip", "actionclip"] = Field(
+        default="vificlip",
+        description="cosine with warm-up: a new rate every update and one cosine under all of it; "
+        "or one that begins after the warm-up, ends at 0 and moves at every tenth update",
+    )
     lr_min_ratio: float = Field(default=0.01, ge=0, description="floor of the cosine / lr")
     weight_decay: float = Field(default=0.001, ge=0)
     betas: tuple[float, float] = (0.9, 0.98)
@@ -38,6 +43,10 @@ class Recipe(BaseModel):
     color_jitter: float = Field(default=0.8, ge=0, le=1, description="probability a clip")
     gray_scale: float = Field(default=0.2, ge=0, le=1, description="probability a clip")
     flip: float = Field(default=0.5, ge=0, le=1, description="probability a clip")
+    randaug_ops: int = Field(
+        default=0, ge=0, description="RandAugment operations a frame; only ActionCLIP's pipeline"
+    )
+    randaug_magnitude: float = Field(default=0, ge=0, le=30, description="RandAugment's strength")
 
     precision: Literal["fp32", "amp-fp16", "amp-bf16"] = Field(
         default="amp-fp16",
@@ -56,6 +65,8 @@ class Recipe(BaseModel):
             raise ValueError(
                 f"warmup_epochs ({self.warmup_epochs}) must not exceed epochs ({self.epochs})"
             )
+        if self.schedule == "actionclip" and self.lr_min_ratio:
+            raise ValueError("lr_min_ratio must be 0 with schedule 'actionclip', which ends at 0")
         return self
 
     @property

@@ -69,6 +69,8 @@ def training_pipeline(job: TrainJob) -> Pipeline:
         color_jitter=recipe.color_jitter,
         gray_scale=recipe.gray_scale,
         flip=recipe.flip,
+        randaug_ops=recipe.randaug_ops,
+        randaug_magnitude=recipe.randaug_magnitude,
     )
     # Workers take clips as they come, so each of them would keep a copy of its own.
     return build(spec, DecodedClips() if job.workers == 0 else None)

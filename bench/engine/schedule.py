@@ -10,7 +10,16 @@ from __future__ import annotations
 from timm.scheduler.cosine_lr import CosineLRScheduler
 from torch.optim import Optimizer
 
+from bench.engine.stepped_schedule import SteppedSchedule
 from bench.recipe import Recipe
+
+
+def build_schedule(
+    optimizer: Optimizer, recipe: Recipe, micro_steps: int
+) -> UpdateSchedule | SteppedSchedule:
+    """The schedule that the recipe names; arguments as for ``UpdateSchedule``."""
+    cls = SteppedSchedule if recipe.schedule == "actionclip" else UpdateSchedule
+    return cls(optimizer, recipe, micro_steps)
 
 
 class UpdateSchedule:

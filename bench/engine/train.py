@@ -33,7 +33,7 @@ from bench.engine.mixing import draw_mix, mix_, mixes, soft_targets
 from bench.engine.optimiser import build_optimiser, optimised_names
 from bench.engine.precision import pick_device, resolve_precision
 from bench.engine.provenance import Stopwatch, provenance
-from bench.engine.schedule import UpdateSchedule
+from bench.engine.schedule import build_schedule
 from bench.engine.shortcuts import Shortcuts
 from bench.engine.stopping import Interrupted, StopRequest
 from bench.engine.text_once import TextOfUpdate
@@ -127,7 +127,7 @@ class _Run:
         self.buffers = checkpoint.snapshot_buffers(self.method)
         self.method.to(self.device).train()
         self.optimiser = build_optimiser(self.method, self.recipe)
-        self.schedule = UpdateSchedule(self.optimiser, self.recipe, counting.micro_steps)
+        self.schedule = build_schedule(self.optimiser, self.recipe, counting.micro_steps)
         self.scaler = self.precision.scaler()
         self.normalise = Normaliser(job.preprocessing, self.device)
         self.loader = ClipLoader(clips, training_pipeline(job), seed=job.seed, workers=job.workers)

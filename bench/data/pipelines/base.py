@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.errors import UsageError
+
 if TYPE_CHECKING:
     from bench.data.decode import Video
 
@@ -39,6 +41,9 @@ class PipelineSpec:
         color_jitter: Probability a clip (``train`` only).
         gray_scale: Probability a clip (``train`` only).
         flip: Probability a clip (``train`` only).
+        randaug_ops: RandAugment's operations a frame (``train`` only); 0: none. Only modules with
+            ``TAKES_RAND_AUGMENT = True`` take more.
+        randaug_magnitude: RandAugment's strength, 0 to 30.
     """
 
     name: str
@@ -50,6 +55,8 @@ class PipelineSpec:
     color_jitter: float = 0.0
     gray_scale: float = 0.0
     flip: float = 0.0
+    randaug_ops: int = 0
+    randaug_magnitude: float = 0.0
 
     @property
     def random(self) -> bool:
@@ -102,9 +109,19 @@ def build(spec: PipelineSpec, open_video: Opener | None = None) -> Pipeline:
     Args:
         spec: What to make of a video.
         open_video: How files are opened; None decodes them from disk each time.
+
+    Raises:
+        UsageError: The pipeline does not have what ``spec`` asks for.
     """
     if open_video is None:
         from bench.data.decode import open_video
     module = importlib.import_module(f"bench.data.pipelines.{spec.name}")
+    if spec.randaug_ops and not getattr(module, "TAKES_RAND_AUGMENT", False):
+        raise UsageError(
+            f"the pipeline {spec.name} has no RandAugment",
+            got=f"randaug_ops = {spec.randaug_ops}",
+            allowed=0,
+            next_step="set randaug_ops to 0 in the recipe",
+        )
     pipeline: Pipeline = module.build(spec, open_video)
     return pipeline

@@ -126,7 +126,7 @@ def fingerprint(spec: PipelineSpec) -> str:
 
 @cache
 def _versions() -> dict[str, str]:
-    libraries = ("mmaction2", "mmcv-lite", "opencv-python", "numpy")
+    libraries = ("mmaction2", "mmcv-lite", "opencv-python", "numpy", "pillow", "torchvision")
     return {**decode.versions(), **{name: metadata.version(name) for name in libraries}}
 
 

@@ -1,9 +1,9 @@
 """ActionCLIP's learning rate: warm-up and cosine in epochs, moved only now and then.
 
 Specification: github.com/sallymmx/ActionCLIP, commit 31c34df, ``utils/lr_scheduler.py`` and the
-loop of ``train.py``, which asks for a rate before the first update of an epoch and then before every
-tenth. The warm-up starts at 0, so the first nine updates of a training have the rate 0; with fewer
-than ten updates an epoch the rate stands still within it, and the first epoch runs at 0 altogether.
+loop of ``train.py``, which asks for a rate before the first update of an epoch and then before
+every tenth. The warm-up starts at 0, so the first nine updates of a training have the rate 0; with
+fewer than ten updates an epoch the rate stands still within it, and the first epoch is one at 0.
 """
 
 from __future__ import annotations

@@ -90,12 +90,16 @@ class Method(nn.Module):
     """True: ``encode_frames`` never changes in training, so its output may be shared."""
     starts_from: ClassVar[str | None] = None
     """Row name of the method whose source-set checkpoint this one starts from."""
-    loss_couples_clips: ClassVar[bool] = False
+    loss_couples_clips: bool = False
     """True: ``loss`` compares the clips of a batch with each other, so it must be given exactly
     the clips that one GPU of the original saw together."""
     loss_spans_update: ClassVar[bool] = False
     """True: ``loss`` compares all clips of an update with each other; it is ``clips_loss`` of
     ``encode_clips``, and the engine gives it the clips' features, made in parts."""
+    trains_on_features: ClassVar[bool] = False
+    """True: ``encode_frames`` treats every frame on its own and is never trained, and
+    ``features_loss`` is ``loss`` of its result: the engine may compute the features of all frames
+    of a clip once and train on those that are sampled."""
     refusals: ClassVar[Mapping[tuple[str, str], str]] = {}
     """``(setting, dataset)`` -> why there is no such row; ``"*"`` stands for every one."""
     parity: ClassVar[Mapping[str, str]] = {}
@@ -162,6 +166,18 @@ class Method(nn.Module):
         """
         logits = self(video, text)
         return torch.nn.functional.cross_entropy(logits.float(), targets)
+
+    def features_loss(self, frames: Tensor, targets: Tensor, text: Tensor | None = None) -> Tensor:
+        """What ``loss`` gives for a video with these frame features.
+
+        Only for methods with ``trains_on_features``.
+
+        Args:
+            frames: Result of ``encode_frames``, [B,T,E].
+            targets: As for ``loss``.
+            text: As for ``loss``.
+        """
+        raise NotImplementedError(f"{self.name} says trains_on_features and has no features_loss")
 
     def encode_clips(self, video: Tensor) -> Tensor:
         """What ``clips_loss`` needs of clips, [B,...]; each row depends on its own clip alone.

@@ -174,6 +174,37 @@ _ALL = (
         loss_couples_clips=True,
         parity={"actionclip_transf": "all", "actionclip_meanp": "all"},
     ),
+    Facts(
+        name="a5",
+        title="A5",
+        summary="learned words around class names and a transformer over time, on a frozen CLIP",
+        origin=Origin(
+            citation=(
+                "Ju, Han, Zheng, Zhang, Xie: Prompting Visual-Language Models for Efficient Video "
+                "Understanding, ECCV 2022"
+            ),
+            code="https://github.com/ju-chen/Efficient-Prompt",
+            commit="1f69a18",
+            hyper_parameters={
+                "zero-shot": "inferred: the code's defaults with the learning rate of its HMDB-51 "
+                "command",
+                "base-to-novel": "inferred: the authors' HMDB-51 command",
+                "few-shot": "inferred: the authors' HMDB-51 command",
+                "fully-supervised": "inferred: the code's defaults with the learning rate of its "
+                "HMDB-51 command",
+            },
+        ),
+        preprocessing=Preprocessing("a5", *CLIP),
+        options={
+            "prefix": 16,
+            "postfix": 16,
+            "temporal_layers": 2,
+            "temporal_heads": 8,
+            "num_contrast": 400,
+        },
+        frozen_image_tower=True,
+        parity={"a5": "new", "a5_mixed": "new", "a6": "new"},
+    ),
 )
 
 FACTS: Mapping[str, Facts] = MappingProxyType({facts.name: facts for facts in _ALL})
@@ -199,6 +230,7 @@ LOCATIONS: Mapping[str, Location] = MappingProxyType(
                 "methods.image_tower",
             ),
         ),
+        "a5": Location("methods.a5", "A5", ("methods.image_tower",)),
         "xclip": Location(
             "methods.xclip", "XClip", ("methods.xclip_modules", "methods.image_tower")
         ),

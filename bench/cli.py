@@ -23,6 +23,7 @@ VERBS = {
     "settings": "the experimental protocols there are",
     "datasets": "the datasets there are, and where they lie",
     "parity": "the adapters against what their authors' code computes",
+    "check-method": "does an adapter, a plug-in's included, keep the contract",
     "data": "look at data as a model sees them",
 }
 HIDDEN = ("run-job",)

@@ -53,7 +53,7 @@ def configuration(args: argparse.Namespace) -> RunConfig:
     import methods
     from bench.config import load_config
 
-    overrides = dict(_override(text) for text in args.set)
+    overrides = dict(parse_assignment("--set", text) for text in args.set)
     if args.plugin:
         broken = methods.load_plugins(args.plugin)
         if broken:
@@ -66,12 +66,17 @@ def configuration(args: argparse.Namespace) -> RunConfig:
     return load_config(args.config, overrides)
 
 
-def _override(text: str) -> tuple[str, object]:
+def parse_assignment(flag: str, text: str) -> tuple[str, object]:
+    """``KEY=VALUE`` of a flag; a value that is no Python literal is text.
+
+    Raises:
+        UsageError: There is no ``=``, or nothing before it.
+    """
     import ast
 
     key, equals, value = text.partition("=")
     if not equals or not key:
-        raise UsageError(f"--set {text}: no '='", allowed="--set KEY=VALUE")
+        raise UsageError(f"{flag} {text}: no '='", allowed=f"{flag} KEY=VALUE")
     try:
         return key, ast.literal_eval(value)
     except (ValueError, SyntaxError):

@@ -82,8 +82,8 @@ SSV2 = (
     ActionClass(None, "going right", "Moving [something] from right to left", reverse=True),
     ActionClass(None, "going down", "Moving [something] from top to bottom"),
     ActionClass(None, "going down", "Moving [something] from bottom to top", reverse=True),
-    ActionClass(None, "growing", "Turning [something] from small to large"),
-    ActionClass(None, "growing", "Turning [something] from large to small", reverse=True),
+    ActionClass(None, "growing", "Making [something] bigger"),
+    ActionClass(None, "growing", "Making [something] smaller", reverse=True),
     ActionClass(None, "brightening", "Turning [something] from faint to bright"),
     ActionClass(None, "brightening", "Turning [something] from bright to faint", reverse=True),
 )

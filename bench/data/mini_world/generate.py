@@ -17,7 +17,7 @@ from bench.data.mini_world.encode import write_video
 from bench.data.mini_world.scenes import perform
 from bench.errors import DataError
 
-_FOLDER = f"mini-world-{VERSION}"
+FOLDER = f"mini-world-{VERSION}"
 
 
 def make_clip(clip: PlannedClip, path: Path) -> None:
@@ -46,9 +46,9 @@ def _alone(lock: Path) -> Iterator[None]:
 
 
 def _generate(cache: Path, target: Path) -> None:
-    for left_over in cache.glob(f".{_FOLDER}-*"):
+    for left_over in cache.glob(f".{FOLDER}-*"):
         shutil.rmtree(left_over)
-    draft = Path(tempfile.mkdtemp(prefix=f".{_FOLDER}-", dir=cache))
+    draft = Path(tempfile.mkdtemp(prefix=f".{FOLDER}-", dir=cache))
     try:
         # Encoders and array operations release the interpreter lock.
         with ThreadPoolExecutor(max_workers=2) as pool:
@@ -76,12 +76,12 @@ def ensure(cache: Path) -> Path:
     Raises:
         DataError: The folder cannot be written, or the disk is full.
     """
-    target = cache / _FOLDER
+    target = cache / FOLDER
     if target.is_dir():
         return target
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        with _alone(cache / f".{_FOLDER}.lock"):
+        with _alone(cache / f".{FOLDER}.lock"):
             if not target.is_dir():
                 _generate(cache, target)
     except OSError as error:
@@ -89,6 +89,6 @@ def ensure(cache: Path) -> Path:
             "the mini world cannot be written",
             got=f"{error.strerror or error} ({cache})",
             allowed="a folder that can be written, with 40 MB free",
-            next_step="free space there, or set `cache` to another folder (--set cache=DIR)",
+            next_step="free space there, or name another folder as `cache` in the configuration",
         ) from error
     return target

@@ -102,7 +102,7 @@ def bounce(pose: Pose, u: Array, rng: np.random.Generator) -> Pose:
 
 def grow(pose: Pose, u: Array, rng: np.random.Generator) -> Pose:
     """From small to large."""
-    return replace(pose, radius=3.5 + (rng.uniform(17, 20) - 3.5) * u)
+    return replace(pose, radius=3 + (rng.uniform(19, 22) - 3) * u)
 
 
 def spin(pose: Pose, u: Array, rng: np.random.Generator) -> Pose:
@@ -142,12 +142,12 @@ def stretch(pose: Pose, u: Array, rng: np.random.Generator) -> Pose:
 
 def go_right(pose: Pose, u: Array, rng: np.random.Generator) -> Pose:
     """From the left edge to the right edge."""
-    return replace(pose, x=WIDTH / 2 + rng.uniform(15, 18) * (2 * u - 1))
+    return replace(pose, x=WIDTH / 2 + rng.uniform(19, 21) * (2 * u - 1))
 
 
 def go_down(pose: Pose, u: Array, rng: np.random.Generator) -> Pose:
     """From the top to the bottom."""
-    return replace(pose, y=HEIGHT / 2 + rng.uniform(15, 18) * (2 * u - 1))
+    return replace(pose, y=HEIGHT / 2 + rng.uniform(17, 19) * (2 * u - 1))
 
 
 def brighten(pose: Pose, u: Array, rng: np.random.Generator) -> Pose:

@@ -1,7 +1,8 @@
 """Captioned still pictures of the world: what the mini CLIP learns from.
 
 Captions tell look, place, size and posture. None names an action, and nothing is smeared by
-motion: what "spinning" looks like has to be learnt from video.
+motion: what "spinning" looks like has to be learnt from video. Some captions hold words that say
+nothing about the picture, so that a word without meaning does not drown the look.
 """
 
 from __future__ import annotations
@@ -27,6 +28,14 @@ from bench.data.mini_world.scenes import (
 TEMPLATES = ("{}", "{}", "a {}", "a photo of a {}.", "a photo of a {}.", "a video of a {}.")
 SOMETHING = 0.12
 """Share of captions that say "something" for the look."""
+FILLED = 0.15
+"""Share of captions with one or two words that say nothing about the picture."""
+FILLERS = (
+    *("today", "here", "again", "outside", "playing", "old", "nice", "morning", "home", "away"),
+    *("working", "together", "waiting", "open", "city", "party", "holiday", "early", "fast"),
+    *("quiet", "street", "summer", "friend", "going", "dancing", "cooking", "walking", "talking"),
+    *("sitting", "reading", "holding", "running"),
+)
 
 
 @dataclass(frozen=True)
@@ -93,5 +102,7 @@ def draw_still(side: int, rng: np.random.Generator) -> Still:
         words = f"something {before}{after}"
     else:
         words = f"{before} {look.words}{after}"
+    if rng.random() < FILLED:
+        words += " " + " ".join(rng.choice(FILLERS, size=rng.integers(1, 3)))
     template = str(rng.choice(TEMPLATES))
     return Still(image, template.format(" ".join(words.split())))

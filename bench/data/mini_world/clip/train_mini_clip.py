@@ -21,34 +21,37 @@ from torch import Tensor
 
 from bench.data.mini_world.classes import EVERY_CLASS
 from bench.data.mini_world.clip import MODEL_FILE, WEIGHTS_FILE
-from bench.data.mini_world.clip.stills import Still, draw_still
+from bench.data.mini_world.clip.stills import FILLERS, Still, draw_still
 from bench.data.mini_world.clip.tokens import IDS, ROWS, WHOLE, untrained_rows
 from bench.seeds import derive_seed
-from methods.base import CLIP as CLIP_CONSTANTS
-from methods.base import IMAGENET
+from methods.facts import CLIP as CLIP_CONSTANTS
+from methods.facts import IMAGENET
 
-STILLS = 12000
-STEPS = 1600
+STILLS = 16000
+STEPS = 900
 BATCH = 128
 LR = 2e-3
 
 
-def build_model() -> CLIP:
-    """The architecture, untrained, with the token table that ``tokens`` can make again."""
+def build_model(known: Tensor) -> CLIP:
+    """The architecture, untrained, with a vocabulary of the ``known`` token ids [K] only."""
     config = json.loads(MODEL_FILE.read_text(encoding="utf-8"))
+    whole = untrained_rows(config["text_cfg"]["vocab_size"], config["text_cfg"]["width"])
+    config["text_cfg"]["vocab_size"] = len(known)
     torch.manual_seed(derive_seed(world="mini-clip", use="weights"))
     model = CLIP(**config)
     with torch.no_grad():
-        model.token_embedding.weight.copy_(untrained_rows(*model.token_embedding.weight.shape))
+        model.token_embedding.weight.copy_(whole[known])
     return model
 
 
 def encode_text(model: CLIP, tokens: Tensor) -> Tensor:
-    """Normalised text features [B,E] of token ids [B,77], run up to the last end-of-text only."""
-    length = int(tokens.argmax(dim=1).max()) + 1
+    """Normalised text features [B,E] of ranks of token ids [B,77], up to the last end-of-text."""
+    ends = tokens.argmax(dim=1)  # the end-of-text token has the highest id
+    length = int(ends.max()) + 1
     x = model.token_embedding(tokens[:, :length]) + model.positional_embedding[:length]
     x = model.ln_final(model.transformer(x, attn_mask=model.attn_mask[:length, :length]))
-    pooled = x[torch.arange(len(x)), tokens.argmax(dim=1)] @ model.text_projection
+    pooled = x[torch.arange(len(x)), ends] @ model.text_projection
     return torch.nn.functional.normalize(pooled, dim=-1)
 
 
@@ -60,13 +63,14 @@ def draw_stills(count: int, side: int) -> list[Still]:
     ]
 
 
-def train(model: CLIP, stills: list[Still], *, steps: int, batch: int, lr: float) -> None:
+def train(stills: list[Still], known: Tensor, *, steps: int, batch: int, lr: float) -> CLIP:
     """Symmetric contrastive loss with AdamW and a one-cycle rate."""
+    model = build_model(known)
     images = torch.from_numpy(np.stack([s.image for s in stills])).permute(0, 3, 1, 2)
-    tokens = open_clip.get_tokenizer("ViT-B-32")([s.caption for s in stills])
+    tokens = torch.searchsorted(known, _tokenize([s.caption for s in stills]))
     table = model.token_embedding.weight
     groups: list[dict[str, Any]] = [
-        # Rows of words that never occur stay as they are.
+        # Rows of words that no caption has stay as they are.
         {"params": [table], "weight_decay": 0.0},
         {"params": [p for p in model.parameters() if p is not table]},
     ]
@@ -77,6 +81,9 @@ def train(model: CLIP, stills: list[Still], *, steps: int, batch: int, lr: float
         tuple(torch.tensor(c).view(1, 3, 1, 1) for c in p) for p in (IMAGENET, CLIP_CONSTANTS)
     ]
     draws = np.random.default_rng(derive_seed(world="mini-clip", use="batches"))
+    # Words without meaning keep the rows they started from, like all that were never seen.
+    idle = torch.isin(known, _tokenize([" ".join(FILLERS)])[0, 1 : len(FILLERS) + 1])
+    table.register_hook(lambda gradient: gradient.masked_fill(idle[:, None], 0.0))
     begun = time.perf_counter()
     for step in range(steps):
         chosen = torch.from_numpy(draws.choice(len(stills), batch, replace=False))
@@ -98,19 +105,25 @@ def train(model: CLIP, stills: list[Still], *, steps: int, batch: int, lr: float
             model.logit_scale.clamp_(max=float(np.log(50)))
         if step % 100 == 99:
             print(f"step {step + 1}: loss {loss.item():.3f}, {time.perf_counter() - begun:.0f} s")
+    return model
+
+
+def _tokenize(texts: list[str]) -> Tensor:
+    tokens: Tensor = open_clip.get_tokenizer("ViT-B-32")(texts)
+    return tokens
 
 
 def known_ids(stills: list[Still]) -> Tensor:
     """Token ids of every word the captions and the class names use, sorted."""
     texts = [s.caption for s in stills] + [item.text for item in EVERY_CLASS]
-    return torch.unique(open_clip.get_tokenizer("ViT-B-32")(texts))
+    return torch.unique(_tokenize(texts))
 
 
-def save(model: CLIP, ids: Tensor, path: Path) -> None:
-    """Write the weights as half floats, with the known token rows only."""
+def save(model: CLIP, known: Tensor, path: Path) -> None:
+    """Write the weights as half floats; the token rows with the ids they belong to."""
     tensors = {name: value.half().contiguous() for name, value in model.state_dict().items()}
-    tensors[ROWS] = tensors.pop(WHOLE)[ids].contiguous()
-    tensors[IDS] = ids.int()
+    tensors[ROWS] = tensors.pop(WHOLE)
+    tensors[IDS] = known.int()
     save_file(tensors, path, metadata={"format": "pt", "made_by": "train_mini_clip.py"})
     path.chmod(0o644)
 
@@ -124,10 +137,11 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    model = build_model()
-    stills = draw_stills(arguments.stills, model.visual.image_size[0])
-    train(model, stills, steps=arguments.steps, batch=BATCH, lr=LR)
-    save(model, known_ids(stills), arguments.out)
+    side = json.loads(MODEL_FILE.read_text(encoding="utf-8"))["vision_cfg"]["image_size"]
+    stills = draw_stills(arguments.stills, side)
+    known = known_ids(stills)
+    model = train(stills, known, steps=arguments.steps, batch=BATCH, lr=LR)
+    save(model, known, arguments.out)
 
 
 if __name__ == "__main__":

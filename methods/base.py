@@ -114,6 +114,9 @@ class Method(nn.Module):
         if facts is not None:
             for item in fields(facts):
                 setattr(cls, item.name, getattr(facts, item.name))
+        elif "parity" not in vars(cls):
+            # What its base computes exactly, a derived method as a rule does not.
+            cls.parity = {}
 
     def __init__(
         self, clip: nn.Module, class_names: Sequence[str], num_frames: int, **options: Any
@@ -130,6 +133,26 @@ class Method(nn.Module):
     @abstractmethod
     def set_classes(self, class_names: Sequence[str]) -> None:
         """Score another class list with the same weights (base -> novel, zero-shot)."""
+
+    def kept_names(self) -> tuple[str, ...]:
+        """Names of frozen tensors that neither CLIP has nor training makes (random projections).
+
+        A checkpoint holds them beside the trained ones.
+        """
+        return ()
+
+    def per_class_names(self) -> tuple[str, ...]:
+        """Names of trained tensors with a row for each class.
+
+        A training on other classes cannot start from them; ``make_room`` lets them be loaded.
+        """
+        return ()
+
+    def make_room(self, class_names: Sequence[str]) -> None:
+        """Get ready for a checkpoint that was trained on ``class_names``; the engine calls it.
+
+        The classes that are scored stay. Nothing to do unless tensors follow from the classes.
+        """
 
     @abstractmethod
     def encode_text(self) -> Tensor:

@@ -11,13 +11,13 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -41,7 +41,7 @@ def snapshot_buffers(method: Method) -> dict[str, Tensor]:
 def changed_names(
     method: Method, buffers: Mapping[str, Tensor], inherited: Iterable[str]
 ) -> tuple[str, ...]:
-    """Names of what must be kept: trained, inherited from a parent, or changed on the way.
+    """Names of what must be kept: trained, drawn, inherited from a parent, or changed on the way.
 
     Buffers that follow from the class names stay as they are in training and are left out, so
     that a checkpoint fits any class list.
@@ -51,7 +51,7 @@ def changed_names(
         buffers: ``snapshot_buffers`` from before.
         inherited: Names that the parent's checkpoint filled.
     """
-    keep = {*method.trainable_names(), *inherited}
+    keep = {*method.trainable_names(), *method.kept_names(), *inherited}
     for name, value in _buffers(method):
         if name in buffers and not torch.equal(value, buffers[name].to(value.device)):
             keep.add(name)
@@ -65,7 +65,8 @@ def save_weights(method: Method, names: Iterable[str], path: Path) -> str:
         OSError: Also on a full disk; no half file is left.
     """
     tensors = method.state_dict()
-    data = save(_on_cpu({name: tensors[name] for name in names}), {"method": method.name})
+    note = {"method": method.name, "class_names": json.dumps(method.class_names)}
+    data = save(_on_cpu({name: tensors[name] for name in names}), note)
     write_atomically(path, data)
     return hashlib.sha256(data).hexdigest()
 
@@ -76,8 +77,12 @@ def load_weights(method: Method, path: Path) -> KeyReport:
     Raises:
         WeightsError: The file is absent or broken, or does not hold exactly what was trained.
     """
-    report = _fill(method, path)
-    untrained = sorted(set(method.trainable_names()) & set(report.missing))
+    tensors, trained_on = _read(path)
+    if trained_on is not None:
+        method.make_room(trained_on)
+    report = _fill(method, tensors)
+    needed = {*method.trainable_names(), *method.kept_names()}
+    untrained = sorted(needed & set(report.missing))
     if untrained:
         raise WeightsError(
             f"the checkpoint lacks {len(untrained)} trained tensors of {method.name}",
@@ -92,18 +97,23 @@ def start_from(method: Method, path: Path) -> KeyReport:
     """Fill a method with its parent's weights, before training.
 
     Parameters that the parent does not have (prompts, temporal modules) keep their own start; the
-    report names them as missing.
+    report names them as missing. So do tensors with a row for each of the parent's classes, if
+    these are other classes; the report names them as ignored.
 
     Raises:
         WeightsError: The file is absent or broken, or holds a tensor this method has no place for.
     """
-    report = _fill(method, path)
+    tensors, trained_on = _read(path)
+    ignored: set[str] = set()
+    if trained_on is not None and trained_on != method.class_names:
+        ignored = tensors.keys() & set(method.per_class_names())
+    report = _fill(method, {n: tensor for n, tensor in tensors.items() if n not in ignored})
+    report = replace(report, ignored=tuple(sorted(ignored)))
     _log.info("initialised from %s: %s", path.parent.name, report)
     return report
 
 
-def _fill(method: Method, path: Path) -> KeyReport:
-    tensors = _read(path)
+def _fill(method: Method, tensors: Mapping[str, Tensor]) -> KeyReport:
     places = method.state_dict(keep_vars=True)
     unexpected = sorted(set(tensors) - set(places))
     misfits = [
@@ -125,9 +135,13 @@ def _fill(method: Method, path: Path) -> KeyReport:
     return KeyReport(tuple(sorted(tensors)), tuple(missing), (), ())
 
 
-def _read(path: Path) -> dict[str, Tensor]:
+def _read(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...] | None]:
+    """The tensors of a checkpoint, and the classes it was trained on, if it says so."""
     try:
-        return load_file(path)
+        with safe_open(path, framework="pt") as file:
+            names = (file.metadata() or {}).get("class_names")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return tensors, None if names is None else tuple(json.loads(names))
     except FileNotFoundError as error:
         raise WeightsError(
             "there is no checkpoint",

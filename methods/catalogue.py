@@ -205,6 +205,40 @@ _ALL = (
         frozen_image_tower=True,
         parity={"a5": "new", "a5_mixed": "new", "a6": "new"},
     ),
+    Facts(
+        name="vita-clip",
+        title="Vita-CLIP",
+        summary="a frozen CLIP reads learned prompts of video, frame and summary, and of the text",
+        origin=Origin(
+            citation=(
+                "Wasim, Naseer, Khan, Khan, Shah: Vita-CLIP: Video and Text Adaptive CLIP via "
+                "Multimodal Prompting, CVPR 2023"
+            ),
+            code="https://github.com/TalalWasim/Vita-CLIP",
+            commit="c858299",
+            hyper_parameters={
+                "zero-shot": "inferred: trained as published for Kinetics-400; classes are scored "
+                "with CLIP's text features of their bare names",
+                "base-to-novel": "inferred: the authors have none",
+                "few-shot": "inferred: the authors have none",
+                "fully-supervised": "authors' repository",
+            },
+        ),
+        preprocessing=Preprocessing("vitaclip", *CLIP),
+        options={
+            "num_global_prompts": 8,
+            "local_prompts": True,
+            "summary_token": True,
+            "train_cls_proj": False,
+            "n_ctx_text": 8,
+            "class_specific_ctx": True,
+            "ctx_position": "end",
+            "ctx_init": "",
+            "new_classes": "bare",
+            "zero_shot_template": "{}",
+        },
+        parity={"vita": "default", "vita_variant": "default"},
+    ),
 )
 
 FACTS: Mapping[str, Facts] = MappingProxyType({facts.name: facts for facts in _ALL})
@@ -231,6 +265,9 @@ LOCATIONS: Mapping[str, Location] = MappingProxyType(
             ),
         ),
         "a5": Location("methods.a5", "A5", ("methods.image_tower",)),
+        "vita-clip": Location(
+            "methods.vita_clip", "VitaClip", ("methods.vita_blocks", "methods.image_tower")
+        ),
         "xclip": Location(
             "methods.xclip", "XClip", ("methods.xclip_modules", "methods.image_tower")
         ),

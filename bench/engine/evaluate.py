@@ -69,7 +69,7 @@ def run_evaluation(
     clips = load_clips(job.clips, policy=job.policy)
     built = _build(job, clips, parents)
     precision = resolve_precision(job.recipe.precision, pick_device())
-    scorer = _Scorer(job, built, clips, precision, chosen)
+    scorer = Scorer(job, built, clips, precision, chosen)
     heartbeat = Heartbeat(folder)
     scored = scorer.run(heartbeat, stop or StopRequest())
     metrics = _metrics(job, clips, scored)
@@ -120,8 +120,16 @@ def _build(job: EvaluateJob, clips: ClipSet, parents: Mapping[str, Path]) -> Bui
     return built
 
 
-class _Scorer:
-    """Turns clips into scores, by the longest way or with shortcuts."""
+class Scorer:
+    """Turns clips into scores, by the longest way or with shortcuts.
+
+    Args:
+        job: What to score.
+        built: The method with the weights to score with.
+        clips: The list.
+        precision: Number format and device.
+        shortcuts: Which to take.
+    """
 
     def __init__(
         self,
@@ -133,6 +141,7 @@ class _Scorer:
     ) -> None:
         self._job, self._clips, self._precision = job, clips, precision
         self._method = built.method.to(precision.device).eval()
+        shortcuts.set_switches(self._method)
         self._pipeline = evaluation_pipeline(job, cached=shortcuts.frame_cache)
         self._normalise = Normaliser(job.preprocessing, precision.device)
         self._views = self._pipeline.spec.views

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 from bench.errors import UsageError
+
+if TYPE_CHECKING:
+    from torch import nn
 
 VARIABLE = "BENCH_SHORTCUTS"
 
@@ -18,13 +22,20 @@ class Shortcuts:
         text_once_an_update: In training, the text tower runs once an update.
         text_once_a_list: In evaluation, the text tower runs once a class list.
         shared_features: Image features of frozen towers are kept in the cache folder.
+        features_once: In training of methods that say so, and without augmentation, the features
+            of all frames of a clip are computed once and kept in the cache folder.
         frame_cache: Decoded test frames are kept in the cache folder.
+        cut_text: The text tower runs on the tokens up to the last end token.
+        exact_forms: Methods leave out what no output depends on.
     """
 
     text_once_an_update: bool = True
     text_once_a_list: bool = True
     shared_features: bool = True
+    features_once: bool = True
     frame_cache: bool = True
+    cut_text: bool = True
+    exact_forms: bool = True
 
     @classmethod
     def none(cls) -> Shortcuts:
@@ -51,6 +62,17 @@ class Shortcuts:
                 allowed="on, off, or some of " + ", ".join(_NAMES),
             )
         return cls(**{name: name in chosen for name in _NAMES})
+
+    def set_switches(self, method: nn.Module) -> None:
+        """Turn an adapter's own shortcuts on or off, in it and in its parts.
+
+        Switches are the boolean attributes ``cut_text``, ``shortcuts`` and ``share_...``.
+        """
+        for module in method.modules():
+            shared = [name for name in vars(module) if name.startswith("share_")]
+            for name in ("cut_text", "shortcuts", *shared):
+                if isinstance(getattr(module, name, None), bool):
+                    setattr(module, name, self.cut_text if name == "cut_text" else self.exact_forms)
 
 
 _NAMES = tuple(field.name for field in fields(Shortcuts))

@@ -21,13 +21,13 @@ from torch import Tensor
 
 from bench.data.clips import ClipSet
 from bench.data.lists import load_clips, missing_clips
-from bench.data.loading import ClipLoader, LoadedClip
+from bench.data.loading import LoadedClip
 from bench.engine import checkpoint
 from bench.engine.bad_clips import BadClips
 from bench.engine.batches import Counting, MicroStep, count_steps, epoch_updates
-from bench.engine.build import build_method, parent_checkpoint, training_pipeline
+from bench.engine.build import build_method, parent_checkpoint
 from bench.engine.chunks import choose_chunk, split
-from bench.engine.frames import Normaliser
+from bench.engine.feature_training import open_inputs
 from bench.engine.heartbeat import Heartbeat
 from bench.engine.mixing import draw_mix, mix_, mixes, soft_targets
 from bench.engine.optimiser import build_optimiser, optimised_names
@@ -95,14 +95,16 @@ def run_training(
     torch.set_num_threads(job.threads)
     clips = load_clips(job.clips, policy=job.policy)
     counting = count_steps(len(clips), job.recipe)
-    run = _Run(job, folder, parents, clips, counting, shortcuts or Shortcuts.from_environment())
+    run = TrainingRun(
+        job, folder, parents, clips, counting, shortcuts or Shortcuts.from_environment()
+    )
     run.resume()
     run.train(stop or StopRequest())
     return run.finish()
 
 
-class _Run:
-    """One training from its first or resumed update to its record."""
+class TrainingRun:
+    """One training from its first or resumed update to its record; see ``run_training``."""
 
     def __init__(
         self,
@@ -118,7 +120,9 @@ class _Run:
         self.clips, self.counting, self.shortcuts = clips, counting, shortcuts
         self.device = pick_device()
         self.precision = resolve_precision(self.recipe.precision, self.device)
-        self.method = build_method(job, clips.class_names).method
+        built = build_method(job, clips.class_names)
+        self.method = built.method
+        shortcuts.set_switches(self.method)
         check_recipe(self.method, self.recipe)
         self.inherited: tuple[str, ...] = ()
         if job.parent is not None:
@@ -129,12 +133,12 @@ class _Run:
         self.optimiser = build_optimiser(self.method, self.recipe)
         self.schedule = build_schedule(self.optimiser, self.recipe, counting.micro_steps)
         self.scaler = self.precision.scaler()
-        self.normalise = Normaliser(job.preprocessing, self.device)
-        self.loader = ClipLoader(clips, training_pipeline(job), seed=job.seed, workers=job.workers)
+        inputs = open_inputs(job, clips, built, self.precision, self.shortcuts)
+        self.loader, self.normalise = inputs.loader, inputs.together
+        self.loss, self.chunk = inputs.loss, inputs.chunk
         self.bad = BadClips(clips, job.policy)
         self.heartbeat = Heartbeat(folder)
         self.at = _Position()
-        self.chunk = 0
         self.saved = time.monotonic()
         self.save_seconds = float(os.environ.get(SAVE_SECONDS, "30"))
 
@@ -143,7 +147,7 @@ class _Run:
         return self.recipe.epochs * self.counting.updates
 
     def resume(self) -> None:
-        """Take up the saved state of this very job, if there is one."""
+        """Take up the saved state of this very job, if there is one; call before ``train``."""
         state = checkpoint.TrainingState.load(self.folder / checkpoint.STATE, self.job.key)
         if state is not None:
             done = state.progress
@@ -166,6 +170,7 @@ class _Run:
             )
 
     def train(self, stop: StopRequest) -> None:
+        """Make every update that is still to be made."""
         first, skipped = divmod(self.at.updates, self.counting.updates)
         try:
             for epoch in range(first, self.recipe.epochs):
@@ -262,7 +267,7 @@ class _Run:
         for part in split(self.method, self.chunk, sizes):
             share = (part.stop - part.start) / len(loaded)
             with self.precision.autocast():
-                loss = self.method.loss(video[part], targets[part], text) * share
+                loss = self.loss(video[part], targets[part], text) * share
             self.scaler.scale(loss / self.recipe.accumulation).backward()
             total += loss.detach()
         return total

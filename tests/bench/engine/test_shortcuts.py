@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+import methods
 from bench.engine.shortcuts import Shortcuts
 from bench.errors import UsageError
+from tests.tiny_clip import tiny_clip
 
 
 @pytest.mark.parametrize(
@@ -18,7 +20,10 @@ from bench.errors import UsageError
                 text_once_an_update=False,
                 text_once_a_list=True,
                 shared_features=False,
+                features_once=False,
                 frame_cache=True,
+                cut_text=False,
+                exact_forms=False,
             ),
         ),
     ],
@@ -40,5 +45,19 @@ def test_an_unknown_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         "unknown shortcut in BENCH_SHORTCUTS\n"
         "  got:     magic\n"
         "  allowed: on, off, or some of text_once_an_update, text_once_a_list, shared_features, "
-        "frame_cache"
+        "features_once, frame_cache, cut_text, exact_forms"
     )
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_the_switches_of_adapters_and_of_their_parts_follow(taken: bool) -> None:
+    method = methods.create("xclip", clip=tiny_clip(), class_names=["a"], num_frames=2)
+    (Shortcuts() if taken else Shortcuts.none()).set_switches(method)
+    switches = [
+        getattr(module, name)
+        for module in method.modules()
+        for name in ("cut_text", "shortcuts")
+        if hasattr(module, name)
+    ]
+    # The method, its prompt generator, and both blocks of the image tower.
+    assert switches == [taken] * 5

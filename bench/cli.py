@@ -23,6 +23,7 @@ VERBS = {
     "settings": "the experimental protocols there are",
     "datasets": "the datasets there are, and where they lie",
     "parity": "the adapters against what their authors' code computes",
+    "new-method": "write the start of an adapter, with its test",
     "check-method": "does an adapter, a plug-in's included, keep the contract",
     "data": "look at data as a model sees them",
 }

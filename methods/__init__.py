@@ -157,11 +157,21 @@ def code_sha256(adapter: str) -> str:
         location = LOCATIONS[adapter]
         files = [_source(module) for module in (location.module, *location.sources)]
     else:
-        files = [_source(get(adapter).__module__)]
+        files = [_source(module) for module in _own_modules(get(adapter))]
     digest = hashlib.sha256()
     for file in (*files, _source("methods.base"), _source("bench.clip")):
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def _own_modules(cls: type[Method]) -> list[str]:
+    """Modules of a plug-in's class and of the adapters it derives from, with their sources."""
+    between = [base.__module__ for base in cls.__mro__ if base.__module__ != "methods.base"]
+    found = [name for name in between if name != cls.__module__ and name.startswith("methods.")]
+    for location in LOCATIONS.values():
+        if location.module in found:
+            found += location.sources
+    return [cls.__module__, *sorted(set(found))]
 
 
 def _source(module: str) -> Path:

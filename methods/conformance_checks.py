@@ -39,6 +39,8 @@ def facts(subject: Subject) -> str:
     cls = subject.cls
     if not (cls.title and isinstance(cls.origin, Origin) and cls.origin.citation):
         raise Failed("title and origin (with a citation) must be given: the tables print them")
+    if "origin" not in vars(cls):
+        raise Failed("origin is that of the class it derives from; say where this method is from")
     pipeline = cls.preprocessing.pipeline
     if importlib.util.find_spec(f"bench.data.pipelines.{pipeline}") is None:
         raise Failed(f"preprocessing names the pipeline '{pipeline}', which does not exist")

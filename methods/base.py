@@ -117,9 +117,6 @@ class Method(nn.Module):
         elif "parity" not in vars(cls):
             # What its base computes exactly, a derived method as a rule does not.
             cls.parity = {}
-        elif "parity" not in vars(cls):
-            # What its base computes exactly, a derived method as a rule does not.
-            cls.parity = {}
 
     def __init__(
         self, clip: nn.Module, class_names: Sequence[str], num_frames: int, **options: Any

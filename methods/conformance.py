@@ -18,10 +18,13 @@ import json
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
+
+import torch
 
 from bench.errors import UsageError, unknown_name
 from methods import conformance_checks as behaviour
@@ -99,12 +102,23 @@ def run(
         if wanted not in CHECKS:
             raise unknown_name("check", wanted, CHECKS)
     chosen = CHECKS if only is None else {check: CHECKS[check] for check in only}
-    with tempfile.TemporaryDirectory(prefix="bench-conformance-") as folder:
+    with tempfile.TemporaryDirectory(prefix="bench-conformance-") as folder, _one_thread():
         subject = Subject(name, num_frames, options or {}, Path(folder))
         for option in subject.options:
             if option not in subject.cls.options:
                 raise unknown_name(f"option of {name}", option, subject.cls.options)
         return [_outcome(check, act, subject) for check, act in chosen.items()]
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Matrices this small are slower on several threads, the more so on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _outcome(name: str, act: Callable[[Subject], str], subject: Subject) -> Check:

@@ -51,11 +51,8 @@ def _check(
 ) -> bool:
     import json
 
-    import torch
-
     from methods import conformance
 
-    torch.set_num_threads(1)
     documents, well = {}, True
     for name in names:
         checks = conformance.run(name, options=options, num_frames=num_frames)

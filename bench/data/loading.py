@@ -162,11 +162,16 @@ class ClipLoader:
             return None
         if epoch is None:
             return derive_seed(use="views", seed=self._seed, clip=clip.id)
-        return derive_seed(use="augmentation", seed=self._seed, epoch=epoch, clip=clip.id)
+        return training_seed(self._seed, epoch, clip)
 
     def _views(self, made: ClipFrames) -> Tensor:
         frames = torch.from_numpy(made.frames)
         return frames.reshape(-1, self._spec.num_frames, *frames.shape[1:])
+
+
+def training_seed(seed: int, epoch: int, clip: Clip) -> int:
+    """Seed of everything a pipeline draws for a clip in an epoch of the training ``seed``."""
+    return derive_seed(use="augmentation", seed=seed, epoch=epoch, clip=clip.id)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import shutil
 import zlib
 from pathlib import Path
 
@@ -20,11 +21,11 @@ from torch import Tensor
 
 from bench.clip import LoadedBackbone
 from bench.data.clips import Clip
-from bench.data.frame_cache import fingerprint
+from bench.data.frame_cache import KEEP_FREE, fingerprint
 from bench.data.pipelines.base import PipelineSpec
 from bench.engine.files import write_atomically
 from bench.engine.precision import Precision
-from bench.jobs import EvaluateJob
+from bench.jobs import EvaluateJob, TrainJob
 from methods.base import Method
 
 _log = logging.getLogger(__name__)
@@ -72,6 +73,16 @@ class FeatureCache:
         self.hits += 1
         return features
 
+    def holds(self, clip: Clip) -> bool:
+        """Whether there is a file for a clip; it is not read, so it may be damaged."""
+        entry = self._entry(clip)
+        return entry is not None and entry.exists()
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing is kept any more."""
+        return self._closed
+
     def put(self, clip: Clip, features: Tensor) -> None:
         """Keep the features of a clip."""
         entry = self._entry(clip)
@@ -81,6 +92,8 @@ class FeatureCache:
         try:
             entry.parent.mkdir(parents=True, exist_ok=True)
             data = save({"features": kept}, {"crc32": _checksum(kept)})
+            if shutil.disk_usage(entry.parent).free < len(data) + KEEP_FREE:
+                raise OSError(f"less than {KEEP_FREE / 2**30:.3g} GiB of disk left")
             write_atomically(entry, data, durable=False)
         except OSError as error:
             self._closed = True
@@ -103,7 +116,7 @@ class FeatureCache:
 def feature_space(
     method: Method,
     backbone: LoadedBackbone,
-    job: EvaluateJob,
+    job: EvaluateJob | TrainJob,
     spec: PipelineSpec,
     precision: Precision,
 ) -> str:

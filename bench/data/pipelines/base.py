@@ -33,7 +33,9 @@ class PipelineSpec:
 
     Attributes:
         name: Module in ``bench/data/pipelines``.
-        mode: ``train`` draws at random, ``val`` does not.
+        mode: ``train`` draws at random, ``val`` does not; ``every``: all frames of the video as
+            ``train`` shows them without augmentation, each a view (T = 1). Only modules with
+            ``GIVES_EVERY_FRAME = True`` have it; their pipelines have ``sample(total_frames)``.
         num_frames: T, frames a view.
         image_size: S, side of the square crop in pixels.
         clips: Temporal clips a video (``val`` only).
@@ -44,10 +46,13 @@ class PipelineSpec:
         randaug_ops: RandAugment's operations a frame (``train`` only); 0: none. Only modules with
             ``TAKES_RAND_AUGMENT = True`` take more.
         randaug_magnitude: RandAugment's strength, 0 to 30.
+        frame_stride: Frames from one sampled frame to the next; 0: one frame from each of T equal
+            segments; None: as the pipeline has it. Only modules with ``TAKES_FRAME_STRIDE = True``
+            take a number.
     """
 
     name: str
-    mode: Literal["train", "val"]
+    mode: Literal["train", "val", "every"]
     num_frames: int
     image_size: int
     clips: int = 1
@@ -57,6 +62,7 @@ class PipelineSpec:
     flip: float = 0.0
     randaug_ops: int = 0
     randaug_magnitude: float = 0.0
+    frame_stride: int | None = None
 
     @property
     def random(self) -> bool:
@@ -123,5 +129,21 @@ def build(spec: PipelineSpec, open_video: Opener | None = None) -> Pipeline:
             allowed=0,
             next_step="set randaug_ops to 0 in the recipe",
         )
+    if spec.frame_stride is not None and not getattr(module, "TAKES_FRAME_STRIDE", False):
+        raise UsageError(
+            f"the pipeline {spec.name} has no stride of frames",
+            got=f"frame_stride = {spec.frame_stride}",
+            next_step="remove frame_stride from the recipe",
+        )
+    if spec.mode == "every" and not gives_every_frame(spec.name):
+        raise UsageError(
+            f"the pipeline {spec.name} does not give all frames of a video", got="mode = 'every'"
+        )
     pipeline: Pipeline = module.build(spec, open_video)
     return pipeline
+
+
+def gives_every_frame(name: str) -> bool:
+    """Whether a pipeline has the mode ``every``."""
+    module = importlib.import_module(f"bench.data.pipelines.{name}")
+    return bool(getattr(module, "GIVES_EVERY_FRAME", False))

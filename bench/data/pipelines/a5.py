@@ -1,0 +1,124 @@
+"""A5's pipeline: windows of neighbouring frames at a random rate, centre crop, no augmentation.
+
+Sampling is equal, draw by draw, to the released code (github.com/ju-chen/Efficient-Prompt, commit
+1f69a18, ``src/data.py``), in training and for several test views, which are random draws too. Order
+of the draws: ``random`` for the rate, then numpy for the first frame and the start of the window.
+A window is 0.5 to 2 seconds long with 16 frames at 30 frames a second; its rates are shares of the
+video's own, as the original resamples nothing. Geometry is that of ``feat/visfeat.py``, on RGB
+frames (the original's are BGR, which its network was not trained for).
+
+This project's choices: a single test view is not random but has the middle frames of equal segments
+(how the ViFi-CLIP paper tests); colour jitter, grey and flips, which the original does not have,
+are those of ViFi-CLIP and happen only where the recipe asks for them.
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmaction.datasets.transforms import Flip, SampleFrames
+from numpy.typing import NDArray
+from PIL import Image
+from torchvision import transforms as tv
+
+from bench.data.pipelines.base import ClipFrames, Opener, PipelineSpec
+from bench.data.transforms import ClipGrayScale, FrameColorJitter
+from bench.errors import UsageError
+
+GIVES_EVERY_FRAME = True
+
+_RATIOS = (1, 1 / 2, 1 / 3, 1 / 3, 1 / 3, 1 / 4)
+"""Shares of the video's frame rate, drawn with equal chances."""
+
+
+class A5Pipeline:
+    """Frames as A5 sees them; build it with ``build``."""
+
+    def __init__(self, spec: PipelineSpec, open_video: Opener) -> None:
+        self.spec = spec
+        self._open_video = open_video
+        self._middles = SampleFrames(
+            clip_len=1, frame_interval=1, num_clips=spec.num_frames, test_mode=True
+        )
+        self._resize = tv.Resize(spec.image_size, interpolation=tv.InterpolationMode.BICUBIC)
+        self._crop = tv.CenterCrop(spec.image_size)
+        self._augment = (
+            (
+                Flip(flip_ratio=spec.flip),
+                FrameColorJitter(spec.color_jitter),
+                ClipGrayScale(spec.gray_scale),
+            )
+            if spec.flip or spec.color_jitter or spec.gray_scale
+            else ()
+        )
+
+    def __call__(self, path: Path) -> ClipFrames:
+        """Decode and transform one video.
+
+        Raises:
+            DecodeError: The file gives no usable frames.
+        """
+        video = self._open_video(path)
+        frame_inds = self.sample(len(video))
+        unique, inverse = np.unique(frame_inds, return_inverse=True)
+        shown = [self._cut(frame) for frame in video.get_frames(unique.tolist())]
+        images = np.stack([shown[i] for i in inverse])
+        if self._augment:
+            # The images are rows of one array of their own, as flipping works in place.
+            results: dict[str, Any] = {"imgs": list(images), "modality": "RGB"}
+            for transform in self._augment:
+                results = transform(results)
+            images = np.stack(results["imgs"])
+        frames = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
+        return ClipFrames(frames=frames, frame_inds=frame_inds, decoder=video.decoder)
+
+    def sample(self, total_frames: int) -> NDArray[np.int64]:
+        """Indices of the frames of one video, int64 [clips * T]; all of them in mode ``every``."""
+        spec = self.spec
+        if spec.mode == "every":
+            return np.arange(total_frames)
+        if not spec.random:
+            made = self._middles({"total_frames": total_frames, "start_index": 0})
+            middles: NDArray[np.int64] = made["frame_inds"].astype(np.int64)
+            return middles
+        draws = [draw_window(total_frames, spec.num_frames) for _ in range(spec.clips)]
+        return np.concatenate(draws)
+
+    def _cut(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return np.asarray(self._crop(self._resize(Image.fromarray(frame))))
+
+
+def draw_window(total_frames: int, count: int) -> NDArray[np.int64]:
+    """Neighbouring frames of a video thinned out to a random rate, int64 [count].
+
+    The last window is never drawn: the original leaves it out. A video without more than ``count``
+    frames is shown whole, its last frame repeated.
+    """
+    if total_frames <= count:
+        return np.minimum(np.arange(count), total_frames - 1)
+    ratio = random.choice(_RATIOS)
+    first = np.random.randint(round(1 / ratio))
+    thinned = np.linspace(first, total_frames - 1, num=round(ratio * total_frames), dtype=np.int64)
+    if len(thinned) <= count:
+        thinned = np.arange(total_frames)
+    start = np.random.randint(len(thinned) - count)
+    return thinned[start : start + count]
+
+
+def build(spec: PipelineSpec, open_video: Opener) -> A5Pipeline:
+    """The pipeline for ``spec``.
+
+    Raises:
+        UsageError: ``spec`` asks for several spatial crops; there is one.
+    """
+    if spec.crops != 1:
+        raise UsageError(
+            "A5's pipeline has one spatial crop",
+            got=f"views_crops = {spec.crops}",
+            allowed=1,
+            next_step="set views_crops to 1 in the recipe; views_clips may be larger",
+        )
+    return A5Pipeline(spec, open_video)

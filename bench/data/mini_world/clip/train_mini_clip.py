@@ -124,7 +124,7 @@ def save(model: CLIP, known: Tensor, path: Path) -> None:
     tensors = {name: value.half().contiguous() for name, value in model.state_dict().items()}
     tensors[ROWS] = tensors.pop(WHOLE)
     tensors[IDS] = known.int()
-    save_file(tensors, path, metadata={"format": "pt", "made_by": "train_mini_clip.py"})
+    save_file(tensors, path, metadata={"format": "pt"})
     path.chmod(0o644)
 
 

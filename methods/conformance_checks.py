@@ -9,6 +9,7 @@ import importlib.util
 
 import torch
 
+from bench.engine import checkpoint
 from bench.engine.precision import Precision
 from bench.engine.text_once import TextOfUpdate
 from bench.errors import BenchError
@@ -103,12 +104,13 @@ def finite(subject: Subject) -> str:
 
 def class_lists(subject: Subject) -> str:
     """``set_classes`` gives what a new model with the same weights and those classes gives."""
-    swapped = subject.trained()
+    swapped, path = subject.saved()
     before = subject.scores(swapped)
     worst = 0.0
     for names in (OTHER_CLASSES, FEW_CLASSES):
         swapped.set_classes(names)
-        fresh = subject.trained(names)
+        fresh = subject.build(names)
+        checkpoint.load_weights(fresh, path)
         wanted, got = subject.scores(fresh), subject.scores(swapped)
         if list(got.shape) != [subject.batch, len(names)]:
             raise Failed(f"after set_classes with {len(names)} names the scores are {shape(got)}")
@@ -289,4 +291,10 @@ def frozen_tower(subject: Subject) -> str:
         raise Failed("frozen_image_tower is said, but encode_frames depends on trained parameters")
     after = subject.trained().encode_frames(subject.video())
     require_equal(after, before, "encode_frames before and after training", 0.0)
-    return "features may be shared"
+    if not method.trains_on_features:
+        return "features may be shared"
+    alone = [method.encode_frames(frame[:, None]) for frame in subject.video().unbind(1)]
+    require_equal(torch.cat(alone, dim=1), before, "encode_frames of single frames and of clips")
+    by_features = method.features_loss(before, subject.targets())
+    require_equal(by_features, subject.loss(method), "features_loss and loss")
+    return "features may be shared and trained on"

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 import methods
 from bench.clip import build_clip
+from bench.engine import checkpoint
 from bench.errors import BenchError
 from bench.seeds import derive_seed, seed_everything
 from methods.base import Method
@@ -116,6 +117,15 @@ class Subject:
         method = self.build(classes, seed=seed)
         move(method)
         return method
+
+    def saved(self, *, seed: int = 0) -> tuple[Method, Path]:
+        """The adapter as ``trained`` gives it, and the checkpoint that the engine makes of it."""
+        method = self.build(seed=seed)
+        buffers = checkpoint.snapshot_buffers(method)
+        move(method)
+        path = self.folder / checkpoint.WEIGHTS
+        checkpoint.save_weights(method, checkpoint.changed_names(method, buffers, ()), path)
+        return method, path
 
     def video(self, batch: int | None = None, num_frames: int | None = None) -> Tensor:
         """Noise [B,T,3,H,W]; every clip and frame differs."""

@@ -182,12 +182,12 @@ class _Builder:
             above = None if wanted.starts_from is None else self._training(wanted.starts_from)
             recipe = self._recipe(wanted.method, wanted.setting, wanted.dataset)
             clips, lacking = self._clips_of(wanted.dataset, wanted.clip_list, wanted.classes)
-            # Not the method: all of them see the same clips in the same order.
+            # Not the method: all of them see the same clips in the same order. Not the setting:
+            # where two settings train alike, one training serves both.
             seed = derive_seed(
                 what="train",
                 dataset=wanted.dataset,
                 clip_list=wanted.clip_list,
-                setting=wanted.setting,
                 repeat=wanted.repeat,
             )
             common = self._common(wanted.method, wanted.setting, recipe, clips)

@@ -16,6 +16,12 @@ backbone = dict(
     quick_gelu=True,
     pretraining="captioned stills of the mini world",
 )
+methods = {
+    "vl-prompting": dict(
+        options=dict(n_ctx_vision=4, n_ctx_text=4),
+        setting_options=dict(_delete_=True),
+    ),
+}
 recipes = dict(
     common=dict(
         source="mini world",
@@ -24,14 +30,21 @@ recipes = dict(
             image_size=32,
             epochs=8,
             warmup_epochs=1,
-            lr=5e-4,
+            lr=2e-4,
             micro_batch=16,
             accumulation=1,
             replicas=1,
-            color_jitter=0.3,
+            mixup_alpha=0.0,
+            cutmix_alpha=0.0,
+            color_jitter=0.0,
             gray_scale=0.0,
             flip=0.0,
             precision="fp32",
         ),
+    ),
+    actionclip=dict(
+        methods=["actionclip"],
+        source="mini world",
+        values=dict(label_smoothing=0.0),
     ),
 )

@@ -116,5 +116,6 @@ def _news(key: str, store: RunStore, rerun: Rerun) -> str:
 
 def described(failure: Failure) -> str:
     """A failure in one line: ``user: ValueError: ...``."""
-    lines = failure.message.strip().splitlines()
-    return f"{failure.reason}: {lines[-1] if lines else 'no message'}"
+    lines = failure.message.strip().splitlines() or ["no message"]
+    traceback = lines[0].startswith("Traceback")
+    return f"{failure.reason}: {lines[-1 if traceback else 0]}"

@@ -92,6 +92,7 @@ _ALL = (
         title="ViFi-CLIP",
         summary="both encoders are fine-tuned; frame features are averaged",
         origin=_vifi_origin("authors' repository"),
+        options={"fusion": "embedding"},
         parity={"vificlip": "both"},
     ),
     Facts(

@@ -72,8 +72,10 @@ def test_unknown_adapter_and_option_suggest_the_nearest() -> None:
         methods.get("vificlip")
     assert str(error.value).startswith("unknown adapter 'vificlip'; did you mean 'vifi-clip'?")
     with pytest.raises(UsageError) as error:
-        methods.create("vifi-clip", clip=tiny_clip(), class_names=["a"], num_frames=8, prompt="x")
-    assert str(error.value) == "unknown option of vifi-clip 'prompt'\n  allowed: (none)"
+        methods.create(
+            "clip-text-ft", clip=tiny_clip(), class_names=["a"], num_frames=8, prompt="x"
+        )
+    assert str(error.value) == "unknown option of clip-text-ft 'prompt'\n  allowed: (none)"
 
 
 def test_empty_class_list_and_no_frames_are_refused() -> None:

@@ -28,6 +28,8 @@ from methods.base import KeyReport, Method
 WEIGHTS = "checkpoint.safetensors"
 STATE = "state.safetensors"
 STATE_FORMAT = 1
+_NOTE = "trained"
+"""Name of the checkpoint's metadata."""
 
 _log = logging.getLogger(__name__)
 
@@ -65,8 +67,9 @@ def save_weights(method: Method, names: Iterable[str], path: Path) -> str:
         OSError: Also on a full disk; no half file is left.
     """
     tensors = method.state_dict()
-    note = {"method": method.name, "class_names": json.dumps(method.class_names)}
-    data = save(_on_cpu({name: tensors[name] for name in names}), note)
+    # One entry only: safetensors writes several in an order that changes from call to call.
+    note = json.dumps({"method": method.name, "class_names": method.class_names})
+    data = save(_on_cpu({name: tensors[name] for name in names}), {_NOTE: note})
     write_atomically(path, data)
     return hashlib.sha256(data).hexdigest()
 
@@ -139,9 +142,10 @@ def _read(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...] | None]:
     """The tensors of a checkpoint, and the classes it was trained on, if it says so."""
     try:
         with safe_open(path, framework="pt") as file:
-            names = (file.metadata() or {}).get("class_names")
+            note = json.loads((file.metadata() or {}).get(_NOTE, "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        return tensors, None if names is None else tuple(json.loads(names))
+        names = note.get("class_names")
+        return tensors, None if names is None else tuple(names)
     except FileNotFoundError as error:
         raise WeightsError(
             "there is no checkpoint",

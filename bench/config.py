@@ -43,6 +43,12 @@ class MethodConfig(_Frozen):
     )
     title: str | None = None
     starts_from: str | None = Field(default=None, description="row whose checkpoint it starts from")
+    released: str | None = Field(
+        default=None, description="a released checkpoint that is scored as it is, never trained"
+    )
+    starts_from_released: str | None = Field(
+        default=None, description="a released checkpoint that its trainings start from"
+    )
     note: str = Field(default="", description="shown with the row, for example what is inferred")
 
 
@@ -256,6 +262,10 @@ def _cross_check(config: RunConfig) -> list[str]:
         where = f"methods.{row}"
         errors += _unknown(f"{where}.adapter", "adapter", [method.adapter], methods_room.names())
         errors += _unknown(f"{where}.starts_from", "row", _some(method.starts_from), rows)
+        starts = ("released", "starts_from_released", "starts_from")
+        given = [name for name in starts if getattr(method, name) is not None]
+        if len(given) > 1:
+            errors.append(f"{where}: {' and '.join(given)} contradict each other; keep one")
         known = settings_room.names()
         chosen = list(method.setting_options)
         errors += _unknown(f"{where}.setting_options", "setting", chosen, settings_room.names())

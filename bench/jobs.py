@@ -76,6 +76,13 @@ class PreprocessingRef(_Frozen):
     std: tuple[float, float, float]
 
 
+class ReleasedRef(_Frozen):
+    """A checkpoint that somebody released; its content is what matters, not where it lies."""
+
+    path: str
+    sha256: str | None = Field(description="None while the file is absent")
+
+
 class _Job(_Frozen):
     format: Literal[1] = 1
     method: MethodRef
@@ -85,13 +92,19 @@ class _Job(_Frozen):
     clips: ClipsRef
     seed: int
     cache: str = Field(default="", description="folder of the frame and feature caches; '' = none")
+    released: ReleasedRef | None = Field(
+        default=None, description="what is scored, or what the training starts from"
+    )
     threads: int = Field(default=1, description="torch threads on CPU")
     workers: int = Field(default=0, description="decoding processes")
     policy: Literal["error", "count-as-wrong", "exclude"] = "error"
 
     def identity(self) -> dict[str, Any]:
         """Everything that could change the number."""
+        # Only where there is one, so that the keys of all other jobs are as they were.
+        released = {} if self.released is None else {"released": self.released.sha256}
         return {
+            **released,
             "format": FORMAT,
             "adapter": self.method.adapter,
             "options": self.method.options,

@@ -26,6 +26,7 @@ from bench.jobs import (
     EvaluateJob,
     MethodRef,
     PreprocessingRef,
+    ReleasedRef,
     TrainJob,
 )
 from bench.plan_header import plan_file
@@ -33,6 +34,7 @@ from bench.recipe import Recipe
 from bench.rows import RowFacts, row_facts
 from bench.seeds import derive_seed
 from bench.selection import Cell, Selection
+from bench.weights import file_sha256
 from results.plan_file import PlanFile, PlannedTrial, SkippedCell
 from settings.base import Training, Trial
 
@@ -146,13 +148,16 @@ class _Builder:
         if trial.training is not None:
             self._refuse_overlap(trial.training, clips)
         seed = derive_seed(what="evaluate", dataset=wanted.dataset, clip_list=wanted.clip_list)
+        row = self.row(trial.method)
+        released, no_file = self._released(row.released)
         job = EvaluateJob(
             **self._common(trial.method, trial.setting, recipe, clips),
             seed=seed,
             parent=parent,
             metrics=wanted.metrics,
+            released=released,
         )
-        key = self._keep(job, parent, lacking)
+        key = self._keep(job, parent, lacking, no_file)
         return PlannedTrial(
             setting=trial.setting,
             method=trial.method,
@@ -167,7 +172,7 @@ class _Builder:
             num_frames=recipe.num_frames,
             views=f"{recipe.views_clips}x{recipe.views_crops}",
             metrics=wanted.metrics,
-            train_data=_train_data(trial.training),
+            train_data=_train_data(trial.training, row),
         )
 
     def _refuse_overlap(self, training: Training, evaluated: ClipsRef) -> None:
@@ -191,16 +196,26 @@ class _Builder:
                 repeat=wanted.repeat,
             )
             common = self._common(wanted.method, wanted.setting, recipe, clips)
-            job = TrainJob(**common, seed=seed, parent=above)
-            self._trained[wanted] = self._keep(job, above, lacking)
+            released, no_file = self._released(self.row(wanted.method).starts_from_released)
+            job = TrainJob(**common, seed=seed, parent=above, released=released)
+            self._trained[wanted] = self._keep(job, above, lacking, no_file)
         return self._trained[wanted]
 
-    def _keep(self, job: TrainJob | EvaluateJob, parent: str | None, lacking: str | None) -> str:
+    def _released(self, given: str | None) -> tuple[ReleasedRef | None, str | None]:
+        """A released checkpoint, and what is missing of it."""
+        if given is None:
+            return None, None
+        path = Path(absolute(given))
+        if not path.is_file():
+            return ReleasedRef(path=str(path), sha256=None), f"released checkpoint: no file {path}"
+        return ReleasedRef(path=str(path), sha256=file_sha256(path, self.cache)), None
+
+    def _keep(self, job: TrainJob | EvaluateJob, parent: str | None, *lacking: str | None) -> str:
         key = job.key
         if key not in self.jobs:
             self.jobs[key] = job
             self.parents[key] = () if parent is None else (parent,)
-            missing = tuple(text for text in (self.weights_needed, lacking) if text is not None)
+            missing = tuple(text for text in (self.weights_needed, *lacking) if text is not None)
             if missing:
                 self.needs[key] = missing
         return key
@@ -299,8 +314,8 @@ def _lacking(source: DatasetSource, clips: ClipsRef) -> str | None:
     return None
 
 
-def _train_data(training: Training | None) -> str:
+def _train_data(training: Training | None, row: RowFacts) -> str:
     if training is None:
-        return "none"
+        return "none" if row.released is None else f"released: {Path(row.released).name}"
     title = CATALOGUE[training.dataset].title
     return title if training.shots is None else f"{title} {training.shots}-shot"

@@ -76,10 +76,16 @@ def _method(config: RunConfig, row: RowFacts) -> PlannedMethod:
     provenance = dict(facts.origin.hyper_parameters)
     if chosen.note:
         provenance["note"] = chosen.note
+    for what, path in (
+        ("released checkpoint, scored as it is", row.released),
+        ("trainings start from the released checkpoint", row.starts_from_released),
+    ):
+        if path is not None:
+            provenance[what] = Path(path).name
     return PlannedMethod(
         title=chosen.title or facts.title,
         adapter=chosen.adapter,
-        trains=facts.trains,
+        trains=row.trains,
         citation=facts.origin.citation,
         code=facts.origin.code,
         provenance=provenance,

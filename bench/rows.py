@@ -17,16 +17,20 @@ class RowFacts:
         name: Name of the row.
         facts: What its adapter says of itself.
         starts_from: Row whose source-set checkpoint it starts from, or None.
+        released: A released checkpoint that is scored as it is, or None.
+        starts_from_released: A released checkpoint that its trainings start from, or None.
     """
 
     name: str
     facts: Facts
     starts_from: str | None
+    released: str | None = None
+    starts_from_released: str | None = None
 
     @property
     def trains(self) -> bool:
-        """False for a method that is only evaluated."""
-        return self.facts.trains
+        """False for a row that is only evaluated."""
+        return self.facts.trains and self.released is None
 
     def supports(self, setting: str, dataset: str) -> str | None:
         """None, or the reason why the method cannot do this."""
@@ -41,4 +45,11 @@ def row_facts(config: RunConfig, row: str) -> RowFacts:
     """
     chosen = config.methods[row]
     facts = methods_room.facts(chosen.adapter)
-    return RowFacts(row, facts, chosen.starts_from or facts.starts_from)
+    no_training = chosen.released is not None or chosen.starts_from_released is not None
+    return RowFacts(
+        row,
+        facts,
+        starts_from=None if no_training else chosen.starts_from or facts.starts_from,
+        released=chosen.released,
+        starts_from_released=chosen.starts_from_released,
+    )

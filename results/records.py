@@ -86,7 +86,9 @@ class TrainRecord(_Frozen):
     final_loss: float | None
     trainable_parameters: int
     total_parameters: int
-    initialised_from: str | None = Field(description="key of the parent training, or None")
+    initialised_from: str | None = Field(
+        description="key of the parent training, 'sha256 ...' of a released file, or None"
+    )
     counts: Counts
     bad_clips: tuple[BadClip, ...] = ()
     recipe: dict[str, object]

@@ -28,7 +28,7 @@ from methods.base import KeyReport, Method
 WEIGHTS = "checkpoint.safetensors"
 STATE = "state.safetensors"
 STATE_FORMAT = 1
-_NOTE = "trained"
+NOTE = "trained"
 """Name of the checkpoint's metadata."""
 
 _log = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ def save_weights(method: Method, names: Iterable[str], path: Path) -> str:
     tensors = method.state_dict()
     # One entry only: safetensors writes several in an order that changes from call to call.
     note = json.dumps({"method": method.name, "class_names": method.class_names})
-    data = save(_on_cpu({name: tensors[name] for name in names}), {_NOTE: note})
+    data = save(_on_cpu({name: tensors[name] for name in names}), {NOTE: note})
     write_atomically(path, data)
     return hashlib.sha256(data).hexdigest()
 
@@ -142,7 +142,7 @@ def _read(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...] | None]:
     """The tensors of a checkpoint, and the classes it was trained on, if it says so."""
     try:
         with safe_open(path, framework="pt") as file:
-            note = json.loads((file.metadata() or {}).get(_NOTE, "{}"))
+            note = json.loads((file.metadata() or {}).get(NOTE, "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         names = note.get("class_names")
         return tensors, None if names is None else tuple(names)

@@ -16,9 +16,8 @@ from bench.data.classes import names_sha256
 from bench.data.clips import Clip, ClipSet
 from bench.data.lists import load_clips
 from bench.data.loading import ClipLoader, LoadedClip
-from bench.engine import checkpoint
 from bench.engine.bad_clips import BadClips
-from bench.engine.build import Built, build_method, evaluation_pipeline, parent_checkpoint
+from bench.engine.build import Built, build_method, evaluation_pipeline
 from bench.engine.feature_cache import FeatureCache, feature_space, may_share
 from bench.engine.files import write_atomically
 from bench.engine.frames import Normaliser
@@ -27,6 +26,7 @@ from bench.engine.metrics import check_metrics, compute_metrics
 from bench.engine.precision import Precision, pick_device, resolve_precision
 from bench.engine.provenance import Stopwatch, provenance
 from bench.engine.shortcuts import Shortcuts
+from bench.engine.starting import fill_for_scoring
 from bench.engine.stopping import StopRequest
 from bench.errors import DataError
 from bench.jobs import EvaluateJob
@@ -114,9 +114,7 @@ class Scored:
 
 def _build(job: EvaluateJob, clips: ClipSet, parents: Mapping[str, Path]) -> Built:
     built = build_method(job, clips.class_names)
-    if job.parent is not None:
-        source = parent_checkpoint(parents, job.parent, checkpoint.WEIGHTS)
-        checkpoint.load_weights(built.method, source)
+    fill_for_scoring(built.method, job, parents)
     return built
 
 
@@ -319,5 +317,11 @@ def _protocol(job: EvaluateJob, built: Built, clips: ClipSet, precision: Precisi
         image_size=recipe.image_size,
         views=f"{recipe.views_clips}x{recipe.views_crops}",
         precision=precision.used,
-        checkpoint="none (zero-shot)" if job.parent is None else "last",
+        checkpoint=_which_checkpoint(job),
     )
+
+
+def _which_checkpoint(job: EvaluateJob) -> str:
+    if job.parent is not None:
+        return "last"
+    return "none (zero-shot)" if job.released is None else "released"

@@ -25,7 +25,7 @@ from bench.data.loading import LoadedClip
 from bench.engine import checkpoint
 from bench.engine.bad_clips import BadClips
 from bench.engine.batches import Counting, MicroStep, count_steps, epoch_updates
-from bench.engine.build import build_method, parent_checkpoint
+from bench.engine.build import build_method
 from bench.engine.chunks import choose_chunk, split
 from bench.engine.feature_training import open_inputs
 from bench.engine.heartbeat import Heartbeat
@@ -35,6 +35,7 @@ from bench.engine.precision import pick_device, resolve_precision
 from bench.engine.provenance import Stopwatch, provenance
 from bench.engine.schedule import build_schedule
 from bench.engine.shortcuts import Shortcuts
+from bench.engine.starting import inherit
 from bench.engine.stopping import Interrupted, StopRequest
 from bench.engine.text_once import TextOfUpdate
 from bench.engine.two_pass import backward_over_update, check_recipe
@@ -124,10 +125,7 @@ class TrainingRun:
         self.method = built.method
         shortcuts.set_switches(self.method)
         check_recipe(self.method, self.recipe)
-        self.inherited: tuple[str, ...] = ()
-        if job.parent is not None:
-            source = parent_checkpoint(parents, job.parent, checkpoint.WEIGHTS)
-            self.inherited = checkpoint.start_from(self.method, source).matched
+        self.inherited = inherit(self.method, job, parents)
         self.buffers = checkpoint.snapshot_buffers(self.method)
         self.method.to(self.device).train()
         self.optimiser = build_optimiser(self.method, self.recipe)
@@ -381,7 +379,7 @@ class TrainingRun:
             final_loss=self.at.loss,
             trainable_parameters=sum(sizes[name] for name in trainable),
             total_parameters=sum(sizes.values()),
-            initialised_from=job.parent,
+            initialised_from=job.parent or (job.released and f"sha256 {job.released.sha256}"),
             counts=counts.model_copy(update={"scored": counts.decoded}),
             bad_clips=self.bad.all(),
             recipe=self.recipe.model_dump(mode="json") | {"precision_used": self.precision.used},

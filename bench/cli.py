@@ -24,6 +24,9 @@ VERBS = {
     "datasets": "the datasets there are, and where they lie",
     "parity": "the adapters against what their authors' code computes",
     "new-method": "write the start of an adapter, with its test",
+    "eval": "score released weights without training, in any setting on any dataset",
+    "checkpoint": "what a checkpoint file is; nothing in it is executed",
+    "eval": "score released weights without training, in any setting on any dataset",
     "check-method": "does an adapter, a plug-in's included, keep the contract",
     "data": "look at data as a model sees them",
 }

@@ -131,6 +131,13 @@ class TrainJob(_Job):
     kind: Literal["train"] = "train"
     parent: str | None = Field(default=None, description="key of the training it starts from")
 
+    @property
+    def starts_from(self) -> str | None:
+        """The parent's key, or the hash of the released file; None: CLIP."""
+        if self.parent is not None or self.released is None:
+            return self.parent
+        return f"sha256 {self.released.sha256}"
+
     def identity(self) -> dict[str, Any]:
         """The common part, the seed and the parent."""
         return {**super().identity(), "kind": "train", "seed": self.seed, "parent": self.parent}

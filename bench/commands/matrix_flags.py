@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,8 +44,14 @@ def add_matrix_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", help="run folder (default: runs/<configuration>)")
 
 
-def configuration(args: argparse.Namespace) -> RunConfig:
+def configuration(
+    args: argparse.Namespace, changes: Mapping[str, object] | None = None
+) -> RunConfig:
     """The configuration that the flags name, with rows for plug-in adapters put in.
+
+    Args:
+        args: What ``add_matrix_flags`` declares.
+        changes: Further keys and values; they win over ``--set``.
 
     Raises:
         UsageError: A plug-in cannot be used, or an override is no ``key=value``.
@@ -63,7 +70,7 @@ def configuration(args: argparse.Namespace) -> RunConfig:
     for name in args.method:
         if name not in config.methods and name in methods.names():
             overrides[f"methods.{name}"] = {"adapter": name}
-    return load_config(args.config, overrides)
+    return load_config(args.config, {**overrides, **(changes or {})})
 
 
 def parse_assignment(flag: str, text: str) -> tuple[str, object]:

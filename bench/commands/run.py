@@ -67,13 +67,18 @@ def run(args: argparse.Namespace) -> int:
     if chosen.everything and not args.all and not args.dry_run:
         _refuse_unsaid(args)
     config = matrix_flags.configuration(args)
-    plan = make_plan(config, chosen, command=_command())
+    plan = make_plan(config, chosen, command=command_line())
     store = RunStore(matrix_flags.run_folder(args, config).absolute())
     if args.dry_run:
         from bench.commands.plan import show
 
         show(plan, store, args.rerun, as_json=False)
         return 0
+    return carry_out(plan, store, args)
+
+
+def carry_out(plan: Plan, store: RunStore, args: argparse.Namespace) -> int:
+    """Run a plan's jobs in a run folder and report what is there; gives the exit code."""
     with store.only_scheduler():
         _keep_plan(plan, store, whole=args.all)
         outcome = _execute(plan, store, args)
@@ -96,7 +101,8 @@ def _refuse_unsaid(args: argparse.Namespace) -> None:
     )
 
 
-def _command() -> str:
+def command_line() -> str:
+    """What was typed, quoted for a shell."""
     return shlex.join(["bench", *sys.argv[1:]])
 
 
@@ -195,7 +201,7 @@ def _conclude(plan: Plan, store: RunStore, outcome: Outcome) -> int:
     problem = _report(store.folder)
     if outcome.stopped:
         why = f" ({outcome.halted})" if outcome.halted else ""
-        print(f"stopped{why}; nothing is lost. Go on with: {_command()}")
+        print(f"stopped{why}; nothing is lost. Go on with: {command_line()}")
         return 1 if outcome.halted else INTERRUPTED
     return 1 if outcome.failed or problem else 0
 

@@ -78,8 +78,15 @@ def _fill(method: Method, ref: ReleasedRef, *, scored: bool) -> KeyReport:
             allowed=f"sha256 {ref.sha256}",
             next_step="put the planned file back, or plan again",
         )
-    if trained_here(path) is None:
+    trainer = trained_here(path)
+    if trainer is None:
         report = method.load_released(path)
+    elif scored and trainer != method.name:
+        raise WeightsError(
+            f"{path.name} is a checkpoint of {trainer}, not of {method.name}",
+            got=ref.path,
+            next_step=f"score it with --method {trainer}",
+        )
     elif scored:
         report = checkpoint.load_weights(method, path)
     else:

@@ -379,7 +379,7 @@ class TrainingRun:
             final_loss=self.at.loss,
             trainable_parameters=sum(sizes[name] for name in trainable),
             total_parameters=sum(sizes.values()),
-            initialised_from=job.parent or (job.released and f"sha256 {job.released.sha256}"),
+            initialised_from=job.starts_from,
             counts=counts.model_copy(update={"scored": counts.decoded}),
             bad_clips=self.bad.all(),
             recipe=self.recipe.model_dump(mode="json") | {"precision_used": self.precision.used},

@@ -1,0 +1,139 @@
+"""``bench eval``: score released weights without training."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.commands import matrix_flags
+from bench.commands import run as run_command
+from bench.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from bench.config import RunConfig
+    from bench.plan import Plan
+    from results.plan_file import PlannedTrial
+    from results.store import RunStore
+
+_NAMED = 24
+"""Characters of the file's name that the run folder's name takes over."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags: those of ``bench run``, and what is scored."""
+    run_command.add_arguments(parser)
+    parser.add_argument(
+        "--checkpoint", required=True, metavar="FILE", help="released weights of the method"
+    )
+    parser.add_argument(
+        "--num-frames", type=int, metavar="T", help="frames a view (default: the configuration's)"
+    )
+    parser.add_argument(
+        "--shots", type=int, metavar="K", help="few-shot: the column the number belongs to"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Score, print the numbers, write a run folder with its leaderboard."""
+    from bench.plan import make_plan
+    from results.store import RunStore
+
+    config = _configuration(args)
+    plan = make_plan(config, matrix_flags.selection(args), command=run_command.command_line())
+    if not plan.file.trials:
+        (skipped, *_) = plan.file.skipped
+        raise UsageError(
+            f"{skipped.method} has no number in {skipped.setting} on {skipped.dataset}",
+            got=skipped.reason,
+        )
+    store = RunStore(matrix_flags.run_folder(args, config).absolute())
+    if args.dry_run:
+        from bench.commands.plan import show
+
+        show(plan, store, args.rerun, as_json=False)
+        return 0
+    code = run_command.carry_out(plan, store, args)
+    _print_numbers(plan, store)
+    return code
+
+
+def _configuration(args: argparse.Namespace) -> RunConfig:
+    """The configuration with one row that is scored from the file."""
+    path = _checked(args)
+    config = matrix_flags.configuration(args)
+    (row,) = args.method
+    chosen = config.methods.get(row)
+    adapter = row if chosen is None else chosen.adapter
+    changes: dict[str, Any] = {
+        "name": f"eval-{row}-{_short(path)}",
+        f"methods.{row}": {
+            "adapter": adapter,
+            **({} if chosen is None else chosen.model_dump(exclude=_ELSEWHERE)),
+            "released": str(path),
+        },
+    }
+    if args.num_frames is not None:
+        values = {"num_frames": args.num_frames}
+        changes["recipes.asked_for"] = {"values": values, "source": "--num-frames"}
+    if args.shots is not None:
+        changes["settings.few-shot.options.shots"] = [args.shots]
+    elif "few-shot" in (args.setting or config.settings):
+        raise UsageError(
+            "the few-shot table has a column a number of shots; which one is it?",
+            next_step="--shots K, or another --setting",
+        )
+    return matrix_flags.configuration(args, changes)
+
+
+_ELSEWHERE = {"adapter", "released", "starts_from_released", "starts_from"}
+
+
+def _checked(args: argparse.Namespace) -> Path:
+    """The file.
+
+    Raises:
+        UsageError: Not exactly one method is named.
+        DataError: There is no such file.
+    """
+    if len(args.method) != 1:
+        raise UsageError(
+            "a checkpoint belongs to one method",
+            got=" ".join(f"--method {name}" for name in args.method) or "no --method",
+            next_step="--method NAME; bench checkpoint FILE says which one it looks like",
+        )
+    path = Path(args.checkpoint).expanduser().absolute()
+    if not path.is_file():
+        raise DataError("no such checkpoint", got=args.checkpoint, next_step="check the path")
+    return path
+
+
+def _short(path: Path) -> str:
+    """A name for the run folder that tells files apart: ``k400_vifi-1a2b3c4d``."""
+    from bench.weights import file_sha256
+
+    stem = re.sub(r"[^A-Za-z0-9_.]+", "-", path.stem)[:_NAMED].strip("-.")
+    return f"{stem}-{file_sha256(path)[:8]}"
+
+
+def _print_numbers(plan: Plan, store: RunStore) -> None:
+    from results.records import EvaluationRecord
+
+    shown: set[str] = set()
+    for trial in plan.file.trials:
+        if trial.evaluation in shown:
+            continue
+        shown.add(trial.evaluation)
+        record = store.record(trial.evaluation)
+        failure = store.failure(trial.evaluation)
+        if isinstance(record, EvaluationRecord):
+            numbers = "  ".join(f"{name} {value:5.1f}" for name, value in record.metrics.items())
+            print(f"{_place(trial)}  {numbers}  ({record.counts.scored} clips)")
+        else:
+            print(f"{_place(trial)}  {failure.message if failure is not None else 'not scored'}")
+
+
+def _place(trial: PlannedTrial) -> str:
+    split = "" if trial.split == "-" else f" {trial.split}"
+    return f"{trial.dataset}/{trial.setting}{split} {trial.clip_list}"

@@ -23,6 +23,7 @@ VERBS = {
     "settings": "the experimental protocols there are",
     "datasets": "the datasets there are, and where they lie",
     "parity": "the adapters against what their authors' code computes",
+    "speed": "parameters, operations, throughput and memory of the methods",
     "new-method": "write the start of an adapter, with its test",
     "eval": "score released weights without training, in any setting on any dataset",
     "checkpoint": "what a checkpoint file is; nothing in it is executed",

@@ -1,0 +1,1 @@
+"""What methods cost: counted, timed, and against loops without shortcuts (``bench speed``)."""

@@ -278,7 +278,8 @@ class VitaImageTower(nn.Module):
         prompts = getattr(self, "global_prompts", None)
         last = len(self.blocks) - 1
         for index, block in enumerate(self.blocks):
-            own = None if prompts is None else prompts[index]
+            # A copy: torch's counter of operations does not take a view of a parameter.
+            own = None if prompts is None else prompts[index].clone()
             queries = 1 if self.shortcuts and index == last else None
             tokens = block(tokens, frames, own, queries)
         features: Tensor = self.ln_post(tokens[:, 0]) @ self.proj

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 import methods
 from bench.clip import architecture, build_clip
@@ -74,6 +75,17 @@ def test_names_are_those_of_the_released_files(case: str) -> None:
         if "token_prefix" not in name and "token_suffix" not in name
     }
     assert {name: list(value.shape) for name, value in method.state_dict().items()} == released
+
+
+def test_operations_at_full_size() -> None:
+    """Multiply-adds of the image side of the original, and without what it throws away."""
+    clip = build_clip(architecture("ViT-B-16"), quick_gelu=True, device="meta")
+    method = methods.create("vita-clip", clip=clip, class_names=NAMES, num_frames=8)
+    for shortcuts, wanted in ((False, 149.30), (True, 131.86)):
+        method.shortcuts = shortcuts
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            method.encode_frames(torch.empty(1, 8, 3, 224, 224, device="meta"))
+        assert counter.get_total_flops() / 2e9 == pytest.approx(wanted, abs=0.005)
 
 
 def test_start_values() -> None:

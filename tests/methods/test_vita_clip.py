@@ -80,7 +80,7 @@ def test_names_are_those_of_the_released_files(case: str) -> None:
 def test_operations_at_full_size() -> None:
     """Multiply-adds of the image side of the original, and without what it throws away."""
     clip = build_clip(architecture("ViT-B-16"), quick_gelu=True, device="meta")
-    method = methods.create("vita-clip", clip=clip, class_names=NAMES, num_frames=8)
+    method: Any = methods.create("vita-clip", clip=clip, class_names=["eat"], num_frames=8)
     for shortcuts, wanted in ((False, 149.30), (True, 131.86)):
         method.shortcuts = shortcuts
         with FlopCounterMode(display=False) as counter, torch.no_grad():

@@ -28,6 +28,7 @@ VERBS = {
     "eval": "score released weights without training, in any setting on any dataset",
     "checkpoint": "what a checkpoint file is; nothing in it is executed",
     "eval": "score released weights without training, in any setting on any dataset",
+    "checkpoint": "what a checkpoint file is; nothing in it is executed",
     "check-method": "does an adapter, a plug-in's included, keep the contract",
     "data": "look at data as a model sees them",
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from bench.clip import mismatches
 from bench.errors import WeightsError
 from bench.weights import read_weights, state_dict_of
 from methods.base import KeyReport
+from methods.signatures import described
 
 
 def read_released(source: Path | Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
@@ -64,11 +65,7 @@ def load_checked(
     required = {name: tensor for name, tensor in wanted.items() if name not in allowed}
     problems = mismatches(required, used)
     if problems:
-        raise WeightsError(
-            f"{source} does not fit {getattr(module, 'title', type(module).__name__)}",
-            got="; ".join(problems),
-            next_step="choose the method and the backbone that the checkpoint was made with",
-        )
+        raise _misfit(module, source, required, tensors, ignored, problems)
     with torch.no_grad():
         for name, tensor in used.items():
             wanted[name].copy_(tensor)
@@ -78,6 +75,47 @@ def load_checked(
         unexpected=(),
         ignored=tuple(sorted(ignored)),
     )
+
+
+class MisfitError(WeightsError):
+    """A checkpoint does not fit.
+
+    Attributes:
+        report: What became of each tensor; of another shape counts as missing and unexpected.
+    """
+
+    report: KeyReport
+
+
+def _misfit(
+    module: nn.Module,
+    source: str,
+    required: Mapping[str, Tensor],
+    tensors: Mapping[str, Tensor],
+    ignored: set[str],
+    problems: Sequence[str],
+) -> MisfitError:
+    fitting = {
+        name
+        for name, value in required.items()
+        if name in tensors and tensors[name].shape == value.shape
+    }
+    looks = described(tensors)
+    if looks == described(module.state_dict()):
+        looks = None
+    error = MisfitError(
+        f"{source} does not fit {getattr(module, 'title', type(module).__name__)}"
+        + (f"; it looks like {looks}" if looks else ""),
+        got="; ".join(problems),
+        next_step="choose the method and the backbone that the checkpoint was made with",
+    )
+    error.report = KeyReport(
+        matched=tuple(sorted(fitting)),
+        missing=tuple(sorted(set(required) - fitting)),
+        unexpected=tuple(sorted(set(tensors) - fitting - ignored)),
+        ignored=tuple(sorted(ignored)),
+    )
+    return error
 
 
 def _matching(names: Iterable[str], patterns: Iterable[str]) -> set[str]:

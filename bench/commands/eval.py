@@ -120,18 +120,18 @@ def _short(path: Path) -> str:
 def _print_numbers(plan: Plan, store: RunStore) -> None:
     from results.records import EvaluationRecord
 
-    shown: set[str] = set()
-    for trial in plan.file.trials:
-        if trial.evaluation in shown:
-            continue
-        shown.add(trial.evaluation)
-        record = store.record(trial.evaluation)
-        failure = store.failure(trial.evaluation)
+    reasons: dict[str, list[str]] = {}
+    for key, trial in {trial.evaluation: trial for trial in plan.file.trials}.items():
+        record = store.record(key)
         if isinstance(record, EvaluationRecord):
             numbers = "  ".join(f"{name} {value:5.1f}" for name, value in record.metrics.items())
             print(f"{_place(trial)}  {numbers}  ({record.counts.scored} clips)")
         else:
-            print(f"{_place(trial)}  {failure.message if failure is not None else 'not scored'}")
+            failure = store.failure(key)
+            why = "not scored" if failure is None else failure.message
+            reasons.setdefault(why, []).append(_place(trial))
+    for why, places in reasons.items():
+        print(f"no number for {', '.join(places)}:\n{why}")
 
 
 def _place(trial: PlannedTrial) -> str:

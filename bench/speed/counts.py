@@ -21,7 +21,6 @@ from bench.engine.shortcuts import Shortcuts
 from bench.speed.setup import Setup
 from methods.base import Method
 
-
 VARIANTS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "vl-prompting": {
         "VL prompting, base-to-novel": {

@@ -14,7 +14,7 @@ from bench.clip import mismatches
 from bench.errors import WeightsError
 from bench.weights import read_weights, state_dict_of
 from methods.base import KeyReport
-from methods.signatures import described
+from methods.signatures import described, method_of, sizes_of
 
 
 def read_released(source: Path | Mapping[str, Any]) -> tuple[Mapping[str, Any], str]:
@@ -100,9 +100,9 @@ def _misfit(
         for name, value in required.items()
         if name in tensors and tensors[name].shape == value.shape
     }
-    looks = described(tensors)
-    if looks == described(module.state_dict()):
-        looks = None
+    wanted, given = module.state_dict(), dict(tensors)
+    same = (method_of(wanted), sizes_of(wanted)) == (method_of(given), sizes_of(given))
+    looks = None if same else described(given)
     error = MisfitError(
         f"{source} does not fit {getattr(module, 'title', type(module).__name__)}"
         + (f"; it looks like {looks}" if looks else ""),

@@ -205,7 +205,8 @@ def test_a_prompting_checkpoint_is_refused_and_changes_nothing() -> None:
     with pytest.raises(WeightsError) as error:
         method.load_released(content)
     assert str(error.value) == (
-        "the checkpoint does not fit ViFi-CLIP\n"
+        "the checkpoint does not fit ViFi-CLIP; it looks like vl-prompting on image 2 x 64, "
+        "patch 16, 32 px; text 2 x 32; joint 32\n"
         "  got:     2 unexpected: image_encoder.VPT, prompt_learner.ctx\n"
         "  next:    choose the method and the backbone that the checkpoint was made with"
     )

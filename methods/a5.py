@@ -10,7 +10,7 @@ name are other ones for a longer name. Rows that no class of the training set re
 were drawn, shrunk by the weight decay, and are met by longer names at test time.
 
 It differs from the original in two things, on purpose: frames are RGB (the published feature script
-feeds CLIP swapped colours), and ``CLIP`` is not rounded to fp16 before it is frozen.
+feeds CLIP swapped colours), and CLIP is not rounded to fp16 before it is frozen.
 """
 
 from __future__ import annotations

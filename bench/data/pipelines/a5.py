@@ -8,8 +8,9 @@ video's own, as the original resamples nothing. Geometry is that of ``feat/visfe
 frames (the original's are BGR, which its network was not trained for).
 
 This project's choices: a single test view is not random but has the middle frames of equal segments
-(how the ViFi-CLIP paper tests); colour jitter, grey and flips, which the original does not have,
-are those of ViFi-CLIP and happen only where the recipe asks for them.
+(how the ViFi-CLIP paper tests); three crops are taken along the longer side, in the order of
+ViFi-CLIP's pipeline; colour jitter, grey and flips, which the original does not have, are those of
+ViFi-CLIP and happen only where the recipe asks for them.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmaction.datasets.transforms import Flip, SampleFrames
+from mmaction.datasets.transforms import Flip, SampleFrames, ThreeCrop
 from numpy.typing import NDArray
 from PIL import Image
 from torchvision import transforms as tv
@@ -44,7 +45,8 @@ class A5Pipeline:
             clip_len=1, frame_interval=1, num_clips=spec.num_frames, test_mode=True
         )
         self._resize = tv.Resize(spec.image_size, interpolation=tv.InterpolationMode.BICUBIC)
-        self._crop = tv.CenterCrop(spec.image_size)
+        self._centre = tv.CenterCrop(spec.image_size)
+        self._three = ThreeCrop(spec.image_size)
         self._augment = (
             (
                 Flip(flip_ratio=spec.flip),
@@ -64,8 +66,8 @@ class A5Pipeline:
         video = self._open_video(path)
         frame_inds = self.sample(len(video))
         unique, inverse = np.unique(frame_inds, return_inverse=True)
-        shown = [self._cut(frame) for frame in video.get_frames(unique.tolist())]
-        images = np.stack([shown[i] for i in inverse])
+        shown = self._cut(video.get_frames(unique.tolist()))
+        images = np.concatenate([crop[inverse] for crop in shown])
         if self._augment:
             # The images are rows of one array of their own, as flipping works in place.
             results: dict[str, Any] = {"imgs": list(images), "modality": "RGB"}
@@ -87,8 +89,14 @@ class A5Pipeline:
         draws = [draw_window(total_frames, spec.num_frames) for _ in range(spec.clips)]
         return np.concatenate(draws)
 
-    def _cut(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return np.asarray(self._crop(self._resize(Image.fromarray(frame))))
+    def _cut(self, frames: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+        """The crops of frames [n,H,W,3], each uint8 [n,S,S,3]."""
+        small = [self._resize(Image.fromarray(frame)) for frame in frames]
+        if self.spec.crops == 1:
+            return [np.stack([np.asarray(self._centre(image)) for image in small])]
+        images = [np.asarray(image) for image in small]
+        made = self._three({"imgs": images, "img_shape": images[0].shape[:2]})["imgs"]
+        return list(np.stack(made).reshape(3, len(images), *made[0].shape))
 
 
 def draw_window(total_frames: int, count: int) -> NDArray[np.int64]:
@@ -112,13 +120,10 @@ def build(spec: PipelineSpec, open_video: Opener) -> A5Pipeline:
     """The pipeline for ``spec``.
 
     Raises:
-        UsageError: ``spec`` asks for several spatial crops; there is one.
+        UsageError: ``spec`` asks for a number of crops that the protocol does not have.
     """
-    if spec.crops != 1:
+    if spec.crops not in (1, 3):
         raise UsageError(
-            "A5's pipeline has one spatial crop",
-            got=f"views_crops = {spec.crops}",
-            allowed=1,
-            next_step="set views_crops to 1 in the recipe; views_clips may be larger",
+            "the number of spatial crops does not exist", got=spec.crops, allowed="1 or 3"
         )
     return A5Pipeline(spec, open_video)

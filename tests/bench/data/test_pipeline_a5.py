@@ -152,12 +152,25 @@ def test_augmentation_happens_where_it_is_asked_for() -> None:
     assert not np.array_equal(jittered, filmed(frames, train(5)).frames)
 
 
-def test_three_crops_are_refused() -> None:
+@pytest.mark.parametrize(("shape", "along"), [((40, 60), 1), ((60, 40), 0), ((40, 40), 1)])
+def test_three_crops_lie_along_the_longer_side(shape: tuple[int, int], along: int) -> None:
+    frames = np.random.RandomState(0).randint(0, 256, (6, *shape, 3), dtype=np.uint8)
+    seed_everything(0)
+    made = filmed(frames, val(2, clips=3, crops=3, size=40)).frames.transpose(0, 2, 3, 1)
+    seed_everything(0)
+    windows = np.concatenate([draw_window(6, 2) for _ in range(3)])
+    # Crop outermost, then clip, then frame: both ends, then the middle.
+    for crop, start in zip(made.reshape(3, 6, 40, 40, 3), (0, max(shape) - 40, 10), strict=True):
+        start = start if max(shape) > 40 else 0
+        wanted = frames[windows].take(range(start, start + 40), axis=1 + along)
+        np.testing.assert_array_equal(crop, wanted)
+
+
+def test_two_crops_do_not_exist() -> None:
     with pytest.raises(UsageError) as error:
-        build(val(4, crops=3))
+        build(val(4, crops=2))
     assert str(error.value) == (
-        "A5's pipeline has one spatial crop\n  got:     views_crops = 3\n  allowed: 1\n"
-        "  next:    set views_crops to 1 in the recipe; views_clips may be larger"
+        "the number of spatial crops does not exist\n  got:     2\n  allowed: 1 or 3"
     )
 
 

@@ -24,7 +24,7 @@ from bench.data.mini_world.classes import (
 from bench.data.mini_world.scenes import Look
 from bench.seeds import derive_seed
 
-VERSION = "3"
+VERSION = "4"
 """Part of every seed and of the folder's name: a change of the world is a new version."""
 
 LENGTHS = (12, 14, 16)

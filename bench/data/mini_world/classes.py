@@ -89,10 +89,12 @@ SSV2 = (
 )
 """Pairs that differ only in the direction of time; templates as in the official json files."""
 
-SSV2_LOOKS = tuple(
-    Look(colour, shape)
-    for colour in ("red", "green", "blue", "yellow", "purple", "white")
-    for shape in ("square", "triangle", "star", "cross")
+SSV2_LOOKS = (
+    Look("red", "square"),
+    Look("blue", "star"),
+    Look("yellow", "cross"),
+    Look("green", "triangle"),
 )
+"""Few, so that 16 clips a class are enough to learn what the order of frames means."""
 
 EVERY_CLASS = (*KINETICS400, *KINETICS600_NEW, *HMDB51, *UCF101, *SSV2)

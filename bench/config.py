@@ -99,6 +99,7 @@ class RunConfig(_Frozen):
     methods: dict[str, MethodConfig]
     datasets: dict[str, DatasetConfig]
     settings: dict[str, SettingConfig]
+    only: tuple[str, ...] = Field(default=(), description="settings to keep; empty: all of them")
     recipes: dict[str, RecipeRule]
     policy: str = Field(default="error", pattern="^(error|count-as-wrong|exclude)$")
     cache: str = Field(default="runs/cache", description="frames, features, lists, mini world")
@@ -191,10 +192,14 @@ def load_config(
     for dotted, value in (overrides or {}).items():
         _put(tree, dotted, value)
     config = _validated(tree, file)
-    errors = _cross_check(config)
+    errors = _unknown("only", "setting", config.only, list(config.settings))
+    errors += _cross_check(config)
     if errors:
         raise ConfigError(errors, source=str(file))
-    return config
+    if not config.only:
+        return config
+    kept = {name: config.settings[name] for name in config.only}
+    return config.model_copy(update={"settings": kept})
 
 
 def _put(tree: dict[str, Any], dotted: str, value: Any) -> None:

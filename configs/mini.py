@@ -48,12 +48,12 @@ recipes = dict(
         values=dict(views_clips=2, views_crops=3),
     ),
     actionclip=dict(
-        methods=["actionclip"],
+        methods=["actionclip", "actionclip-meanp"],
         source="mini world; its loss takes no soft targets",
         values=dict(label_smoothing=0.0, lr=1e-4),
     ),
     xclip=dict(methods=["xclip"], source="mini world", values=dict(lr=1e-4)),
-    a5=dict(methods=["a5"], source="mini world", values=dict(lr=1e-3)),
+    a5=dict(methods=["a5", "a6"], source="mini world", values=dict(lr=1e-3)),
     vita_clip=dict(methods=["vita-clip"], source="mini world", values=dict(lr=1e-3)),
     vl_prompting=dict(methods=["vl-prompting"], source="mini world", values=dict(lr=5e-3)),
 )

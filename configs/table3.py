@@ -4,4 +4,4 @@ _base_ = ["paper.py"]
 
 name = "table3"
 summary = "Table 3, few-shot"
-settings = {"_delete_": True, "few-shot": dict(datasets=["hmdb51", "ucf101", "ssv2"])}
+only = ["few-shot"]

@@ -4,4 +4,4 @@ _base_ = ["paper.py"]
 
 name = "table4"
 summary = "Table 4, fully-supervised"
-settings = {"_delete_": True, "fully-supervised": dict(datasets=["kinetics400"])}
+only = ["fully-supervised"]

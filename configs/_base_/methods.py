@@ -3,8 +3,20 @@
 methods = {
     "vanilla-clip": dict(adapter="vanilla-clip"),
     "actionclip": dict(adapter="actionclip"),
+    "actionclip-meanp": dict(
+        adapter="actionclip",
+        options=dict(fusion="meanP"),
+        title="ActionCLIP MeanP",
+        note="the zero-shot numbers printed for ActionCLIP are those of this variant (inferred)",
+    ),
     "xclip": dict(adapter="xclip"),
     "a5": dict(adapter="a5"),
+    "a6": dict(
+        adapter="a5",
+        options=dict(temporal_layers=3),
+        title="A6",
+        note="A5 with three temporal layers; the paper prints it for the fully-supervised setting",
+    ),
     "vita-clip": dict(adapter="vita-clip"),
     "clip-image-ft": dict(adapter="clip-image-ft"),
     "clip-text-ft": dict(adapter="clip-text-ft"),

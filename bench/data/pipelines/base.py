@@ -47,8 +47,10 @@ class PipelineSpec:
             ``TAKES_RAND_AUGMENT = True`` take more.
         randaug_magnitude: RandAugment's strength, 0 to 30.
         frame_stride: Frames from one sampled frame to the next; 0: one frame from each of T equal
-            segments; None: as the pipeline has it. Only modules with ``TAKES_FRAME_STRIDE = True``
-            take a number.
+            segments; None: as the pipeline has it. Only modules that name it in ``TAKES`` take a
+            number.
+        smallest_crop: Smallest area of a random crop, as a share of the frame (``train`` only);
+            None: as the pipeline has it. Only modules that name it in ``TAKES`` take a number.
     """
 
     name: str
@@ -63,6 +65,7 @@ class PipelineSpec:
     randaug_ops: int = 0
     randaug_magnitude: float = 0.0
     frame_stride: int | None = None
+    smallest_crop: float | None = None
 
     @property
     def random(self) -> bool:
@@ -129,12 +132,14 @@ def build(spec: PipelineSpec, open_video: Opener | None = None) -> Pipeline:
             allowed=0,
             next_step="set randaug_ops to 0 in the recipe",
         )
-    if spec.frame_stride is not None and not getattr(module, "TAKES_FRAME_STRIDE", False):
-        raise UsageError(
-            f"the pipeline {spec.name} has no stride of frames",
-            got=f"frame_stride = {spec.frame_stride}",
-            next_step="remove frame_stride from the recipe",
-        )
+    for name in ("frame_stride", "smallest_crop"):
+        value = getattr(spec, name)
+        if value is not None and name not in getattr(module, "TAKES", ()):
+            raise UsageError(
+                f"the pipeline {spec.name} has no {name}",
+                got=f"{name} = {value}",
+                next_step=f"remove {name} from the recipe",
+            )
     if spec.mode == "every" and not gives_every_frame(spec.name):
         raise UsageError(
             f"the pipeline {spec.name} does not give all frames of a video", got="mode = 'every'"

@@ -29,12 +29,14 @@ from bench.data.pipelines.base import ClipFrames, Opener, PipelineSpec
 from bench.errors import UsageError
 
 TAKES_RAND_AUGMENT = True
-TAKES_FRAME_STRIDE = True
+TAKES = ("frame_stride", "smallest_crop")
 
 STRIDE = 16
 """Frames from one sampled frame to the next, unless the recipe says otherwise."""
 
-_AREA = [0.08, 1.0]
+SMALLEST_CROP = 0.08
+"""Share of the frame's area, unless the recipe says otherwise."""
+
 _RATIO = [3 / 4, 4 / 3]
 
 
@@ -45,6 +47,8 @@ class VitaClipPipeline:
         self.spec = spec
         self._open_video = open_video
         self._stride = STRIDE if spec.frame_stride is None else spec.frame_stride
+        smallest = SMALLEST_CROP if spec.smallest_crop is None else spec.smallest_crop
+        self._areas = [smallest, 1.0]
         self._augment = (
             ClipRandAugment(spec.randaug_ops, spec.randaug_magnitude) if spec.randaug_ops else None
         )
@@ -84,7 +88,7 @@ class VitaClipPipeline:
         if self._augment is not None:
             images = self._augment(images)
         frames = _floats([np.asarray(image) for image in images])
-        top, left, height, width = RandomResizedCrop.get_params(frames, _AREA, _RATIO)
+        top, left, height, width = RandomResizedCrop.get_params(frames, self._areas, _RATIO)
         cut = frames[:, :, top : top + height, left : left + width]
         return _resize(cut, (self.spec.image_size, self.spec.image_size))
 
@@ -192,6 +196,12 @@ def build(spec: PipelineSpec, open_video: Opener) -> VitaClipPipeline:
             "frames cannot be sampled backwards",
             got=f"frame_stride = {spec.frame_stride}",
             allowed="0 for segments, or a positive number",
+        )
+    if spec.smallest_crop is not None and not 0 < spec.smallest_crop <= 1:
+        raise UsageError(
+            "smallest_crop is a share of the frame",
+            got=spec.smallest_crop,
+            allowed="above 0, at most 1",
         )
     foreign = {"flip": spec.flip, "color_jitter": spec.color_jitter, "gray_scale": spec.gray_scale}
     given = [f"{name} = {value:g}" for name, value in foreign.items() if value]

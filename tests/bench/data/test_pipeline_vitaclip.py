@@ -31,7 +31,7 @@ def val(
 
 
 def train(
-    frames: int, size: int = 32, stride: int | None = None, **more: float | int
+    frames: int, size: int = 32, stride: int | None = None, **more: float | int | None
 ) -> PipelineSpec:
     return PipelineSpec("vitaclip", "train", frames, size, frame_stride=stride, **more)  # type: ignore[arg-type]
 
@@ -183,22 +183,26 @@ def test_there_is_no_flip() -> None:
         assert (frames[..., 0] <= frames[..., -1]).all()
 
 
-def test_crops_have_the_areas_and_proportions_of_the_original() -> None:
+@pytest.mark.parametrize(("smallest", "least"), [(None, 0.08), (0.5, 0.5)])
+def test_crops_have_the_areas_and_proportions_they_should(
+    smallest: float | None, least: float
+) -> None:
     # Position is coded in the pixels: red tells the column, green the row.
     place = np.zeros((2, 100, 100, 3), np.uint8)
     place[..., 0] = np.arange(100)[None, None, :] * 2
     place[..., 1] = np.arange(100)[None, :, None] * 2
+    spec = train(1, 32, stride=1, smallest_crop=smallest)
     areas, ratios = [], []
     for seed in range(300):
         seed_everything(seed)
-        frame = filmed(place, train(1, 32, stride=1)).frames[0].astype(float) / 2
+        frame = filmed(place, spec).frames[0].astype(float) / 2
         across = (frame[0, 0, -1] - frame[0, 0, 0] + 1) * 32 / 31.5
         down = (frame[1, -1, 0] - frame[1, 0, 0] + 1) * 32 / 31.5
         areas.append(across * down / 1e4)
         ratios.append(across / down)
-    assert 0.06 < min(areas) < 0.12 and 0.9 < max(areas) < 1.05
+    assert abs(min(areas) - least) < 0.04 and 0.9 < max(areas) < 1.05
     assert 0.7 < min(ratios) < 0.8 and 1.25 < max(ratios) < 1.4
-    assert 0.45 < float(np.mean(areas)) < 0.6
+    assert abs(float(np.mean(areas)) - (least + 1) / 2) < 0.06
 
 
 def test_operations_act_every_second_time_with_the_strength_that_is_given() -> None:
@@ -238,6 +242,10 @@ def test_different_frames_are_moved_by_one_draw() -> None:
             "  allowed: 0 for segments, or a positive number",
         ),
         (
+            train(8, smallest_crop=1.5),
+            "smallest_crop is a share of the frame\n  got:     1.5\n  allowed: above 0, at most 1",
+        ),
+        (
             train(8, flip=0.5, gray_scale=0.2),
             "Vita-CLIP's pipeline has RandAugment and a random crop only\n"
             "  got:     flip = 0.5, gray_scale = 0.2\n  allowed: 0\n"
@@ -245,7 +253,7 @@ def test_different_frames_are_moved_by_one_draw() -> None:
         ),
         (
             PipelineSpec("vificlip", "val", 8, 32, frame_stride=4),
-            "the pipeline vificlip has no stride of frames\n  got:     frame_stride = 4\n"
+            "the pipeline vificlip has no frame_stride\n  got:     frame_stride = 4\n"
             "  next:    remove frame_stride from the recipe",
         ),
     ],

@@ -24,7 +24,9 @@ from reports.formatting import (
 )
 from reports.series import few_shot_panels
 from reports.tables import Column, Slot, Table, build_tables
+from results import parity_badge
 from results.aggregate import Board, State
+from results.parity_badge import load_badge
 from results.published import CITATION
 
 NAME = "index.html"
@@ -112,8 +114,19 @@ def render(board: Board, now: datetime | None = None) -> str:
         warning=SYNTHETIC_WARNING if board.synthetic else "",
         mixed=len({dataset.synthetic for dataset in board.datasets.values()}) > 1,
         citation=CITATION,
+        parity=_parity(board),
         generated=f"{now or datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC",
     )
+
+
+def _parity(board: Board) -> dict[str, str]:
+    """Adapter -> what ``bench parity`` last said of it, from the file beside the run folders."""
+    found: dict[str, str] = {}
+    for run in board.runs:
+        badge = load_badge(run.folder.absolute().parent / parity_badge.NAME)
+        if badge is not None:
+            found.update({adapter: str(own) for adapter, own in badge.methods.items()})
+    return found
 
 
 def _section(board: Board, table: Table) -> tuple[Section, dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--goldens", type=Path, metavar="DIR", help="default: those that come with the project"
     )
     parser.add_argument("--method", action="append", metavar="NAME", help="adapters (default: all)")
+    parser.add_argument(
+        "--badge",
+        type=Path,
+        default=Path("runs") / "parity.json",
+        metavar="FILE",
+        help="what leaderboards show of it (default: runs/parity.json)",
+    )
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
@@ -26,6 +34,7 @@ def run(args: argparse.Namespace) -> int:
     from methods.parity import run_parity
 
     results = run_parity(args.goldens, args.method)
+    _keep_badge(results, args.badge)
     if args.json:
         print(json.dumps([asdict(result) for result in results], indent=1))
     else:
@@ -36,6 +45,41 @@ def run(args: argparse.Namespace) -> int:
             counts[result.status] += 1
         print(", ".join(f"{count} {status}" for status, count in counts.items()))
     return 1 if any(result.status == "miss" for result in results) else 0
+
+
+def _keep_badge(results: list[ParityResult], path: Path) -> None:
+    from datetime import datetime, timezone
+    from importlib.metadata import version
+
+    import methods
+    from results.parity_badge import MethodBadge, write_badge
+
+    packages = ("torch", "open_clip_torch", "clip-video-bench")
+    versions = {name: version(name) for name in packages}
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    badges = {}
+    for adapter in dict.fromkeys(result.adapter for result in results if result.adapter):
+        own = [result for result in results if result.adapter == adapter]
+        differences = [
+            result.difference
+            for result in own
+            if result.difference is not None
+            and result.tolerance is not None
+            and result.check != "gradients"
+        ]
+        badges[adapter] = MethodBadge(
+            cases=len({result.case for result in own}),
+            comparisons=len(own),
+            missed=sum(result.status == "miss" for result in own),
+            largest=max(differences, default=None),
+            date=now,
+            versions=versions,
+            code_sha256=methods.code_sha256(adapter),
+        )
+    try:
+        write_badge(path, badges)
+    except OSError as error:
+        print(f"the badge {path} could not be written: {error.strerror}", file=sys.stderr)
 
 
 def _line(result: ParityResult) -> str:

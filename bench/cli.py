@@ -24,11 +24,9 @@ VERBS = {
     "datasets": "the datasets there are, and where they lie",
     "parity": "the adapters against what their authors' code computes",
     "speed": "parameters, operations, throughput and memory of the methods",
+    "eval": "score released weights without training, in any setting on any dataset",
+    "checkpoint": "what a checkpoint file is; nothing in it is executed",
     "new-method": "write the start of an adapter, with its test",
-    "eval": "score released weights without training, in any setting on any dataset",
-    "checkpoint": "what a checkpoint file is; nothing in it is executed",
-    "eval": "score released weights without training, in any setting on any dataset",
-    "checkpoint": "what a checkpoint file is; nothing in it is executed",
     "check-method": "does an adapter, a plug-in's included, keep the contract",
     "data": "look at data as a model sees them",
 }

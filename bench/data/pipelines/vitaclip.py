@@ -2,8 +2,7 @@
 
 After the released code (github.com/TalalWasim/Vita-CLIP, commit c858299, ``video_dataset``). Order
 of the draws: numpy for frames; RandAugment's, once a clip; torch for the crop, also once a clip.
-Frames are equal to the original's for equal draws of numpy; of the augmentation only the
-distributions are.
+Frame indices equal the original's for equal draws; RandAugment and the crop have its distributions.
 
 Differences: the original resizes normalised floats; here, as in every pipeline, the result is
 rounded to whole grey levels. It breaks on tests of a single view, and on tests of models trained on

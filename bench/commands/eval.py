@@ -121,7 +121,8 @@ def _print_numbers(plan: Plan, store: RunStore) -> None:
     from results.records import EvaluationRecord
 
     reasons: dict[str, list[str]] = {}
-    for key, trial in {trial.evaluation: trial for trial in plan.file.trials}.items():
+    for trial in plan.file.trials:
+        key = trial.evaluation
         record = store.record(key)
         if isinstance(record, EvaluationRecord):
             numbers = "  ".join(f"{name} {value:5.1f}" for name, value in record.metrics.items())

@@ -50,6 +50,11 @@ def test_the_example_keeps_the_contract(plugin: Path) -> None:
     assert conformance.passed(checks), conformance.report(checks)
 
 
+def test_the_example_does_not_inherit_its_base_parity(plugin: Path) -> None:
+    assert methods.facts("vifi-clip").parity
+    assert methods.facts("best-frame").parity == {}
+
+
 def test_the_example_trains_and_is_scored(plugin: Path, world: World, tmp_path: Path) -> None:
     changes = {"recipe": {"epochs": 1, "warmup_epochs": 0}}
     training = _with_plugin(world.train_job("best-frame", **changes), plugin)

@@ -161,6 +161,7 @@ class EvaluateJob(_Job):
             "num_frames": recipe.num_frames,
             "image_size": recipe.image_size,
             "precision": recipe.precision,
+            "frame_stride": recipe.frame_stride,
             "views": [recipe.views_clips, recipe.views_crops],
         }
         random_views = {"seed": self.seed} if recipe.views_clips > 1 else {}

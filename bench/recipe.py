@@ -20,12 +20,19 @@ class Recipe(BaseModel):
     num_frames: int = Field(ge=1, description="frames a view, T")
     image_size: int = Field(ge=8, description="side of the square crop in pixels, S")
     epochs: int = Field(ge=1)
+    updates: int | None = Field(
+        default=None, ge=1, description="updates in all, where the original counts these: wins"
+    )
     warmup_epochs: float = Field(default=5, ge=0)
     lr: float = Field(gt=0, description="peak learning rate")
-    schedule: Literal["vificlip", "actionclip"] = Field(
+    schedule: Literal["vificlip", "actionclip", "cosine"] = Field(
         default="vificlip",
-        description="cosine with warm-up: a new rate every update and one cosine under all of it; "
-        "or one that begins after the warm-up, ends at 0 and moves at every tenth update",
+        description="vificlip: warm-up, a new rate every update, one cosine under all of it; "
+        "actionclip: a cosine after the warm-up, to 0, moved at every tenth update; "
+        "cosine: a new rate every update, no warm-up",
+    )
+    cosine_updates: int | None = Field(
+        default=None, ge=1, description="length of schedule 'cosine'; None: the whole training"
     )
     lr_min_ratio: float = Field(default=0.01, ge=0, description="floor of the cosine / lr")
     weight_decay: float = Field(default=0.001, ge=0)
@@ -47,6 +54,19 @@ class Recipe(BaseModel):
         default=0, ge=0, description="RandAugment operations a frame; only ActionCLIP's pipeline"
     )
     randaug_magnitude: float = Field(default=0, ge=0, le=30, description="RandAugment's strength")
+    frame_stride: int | None = Field(
+        default=None,
+        ge=0,
+        description="frames from one sampled frame to the next; 0: one from each of T segments; "
+        "None: the pipeline's own; only Vita-CLIP's pipeline takes a number",
+    )
+    smallest_crop: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="smallest random crop as a share of the frame's area; None: the pipeline's "
+        "own; only Vita-CLIP's pipeline takes a number",
+    )
 
     precision: Literal["fp32", "amp-fp16", "amp-bf16"] = Field(
         default="amp-fp16",
@@ -67,7 +87,17 @@ class Recipe(BaseModel):
             )
         if self.schedule == "actionclip" and self.lr_min_ratio:
             raise ValueError("lr_min_ratio must be 0 with schedule 'actionclip', which ends at 0")
+        if self.schedule == "cosine" and self.warmup_epochs:
+            raise ValueError("warmup_epochs must be 0 with schedule 'cosine', which has none")
+        if self.cosine_updates is not None and self.schedule != "cosine":
+            raise ValueError("cosine_updates needs schedule 'cosine'")
+        if self.updates is not None and self.schedule != "cosine":
+            raise ValueError("updates needs schedule 'cosine'; the others are counted in epochs")
         return self
+
+    def updates_in_all(self, updates_an_epoch: int) -> int:
+        """Updates of the whole training, given how many an epoch of the data holds."""
+        return self.epochs * updates_an_epoch if self.updates is None else self.updates
 
     @property
     def clips_an_update(self) -> int:

@@ -50,10 +50,26 @@ recipes = dict(
     actionclip=dict(
         methods=["actionclip", "actionclip-meanp"],
         source="mini world; its loss takes no soft targets",
-        values=dict(label_smoothing=0.0, lr=1e-4),
+        values=dict(label_smoothing=0.0),
     ),
-    xclip=dict(methods=["xclip"], source="mini world", values=dict(lr=1e-4)),
-    a5=dict(methods=["a5", "a6"], source="mini world", values=dict(lr=1e-3)),
-    vita_clip=dict(methods=["vita-clip"], source="mini world", values=dict(lr=1e-3)),
+    a5=dict(
+        methods=["a5", "a6"],
+        source="mini world",
+        values=dict(
+            lr=3e-3, warmup_epochs=0, weight_decay=0.01, label_smoothing=0.0, views_clips=5
+        ),
+    ),
+    vita_clip=dict(
+        methods=["vita-clip"],
+        source="mini world",
+        values=dict(
+            lr=4e-3,
+            epochs=10,
+            micro_batch=8,
+            label_smoothing=0.0,
+            frame_stride=0,
+            smallest_crop=0.7,
+        ),
+    ),
     vl_prompting=dict(methods=["vl-prompting"], source="mini world", values=dict(lr=5e-3)),
 )

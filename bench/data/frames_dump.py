@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -11,9 +12,6 @@ from bench.data.atomic import write_atomically
 from bench.data.pipelines.base import PipelineSpec, build
 from bench.errors import UsageError
 from bench.seeds import seed_everything
-
-RELEASED = {"color_jitter": 0.8, "gray_scale": 0.2, "flip": 0.5}
-"""Augmentation probabilities of the released configurations, used in ``train`` mode."""
 
 
 def dump_frames(
@@ -59,9 +57,9 @@ def dump_frames(
     ):
         if value < least:
             raise UsageError(f"{name} is too small", got=value, allowed=f"{least} or more")
-    spec = PipelineSpec(
-        pipeline, mode, num_frames, size, clips, crops, **(RELEASED if mode == "train" else {})
-    )
+    spec = PipelineSpec(pipeline, mode, num_frames, size, clips, crops)
+    if mode == "train":  # with the probabilities of the released configurations
+        spec = replace(spec, color_jitter=0.8, gray_scale=0.2, flip=0.5)
     run = build(spec)
     if seed is not None:
         seed_everything(seed)

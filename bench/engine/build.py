@@ -71,6 +71,8 @@ def training_pipeline(job: TrainJob) -> Pipeline:
         flip=recipe.flip,
         randaug_ops=recipe.randaug_ops,
         randaug_magnitude=recipe.randaug_magnitude,
+        frame_stride=recipe.frame_stride,
+        smallest_crop=recipe.smallest_crop,
     )
     # Workers take clips as they come, so each of them would keep a copy of its own.
     return build(spec, DecodedClips() if job.workers == 0 else None)
@@ -87,6 +89,7 @@ def evaluation_pipeline(job: EvaluateJob, *, cached: bool) -> Pipeline:
             image_size=recipe.image_size,
             clips=recipe.views_clips,
             crops=recipe.views_crops,
+            frame_stride=recipe.frame_stride,
         )
     )
     if cached and job.cache:

@@ -10,16 +10,16 @@ from __future__ import annotations
 from timm.scheduler.cosine_lr import CosineLRScheduler
 from torch.optim import Optimizer
 
+from bench.engine.cosine_schedule import CosineSchedule
 from bench.engine.stepped_schedule import SteppedSchedule
 from bench.recipe import Recipe
 
 
 def build_schedule(
     optimizer: Optimizer, recipe: Recipe, micro_steps: int
-) -> UpdateSchedule | SteppedSchedule:
+) -> UpdateSchedule | SteppedSchedule | CosineSchedule:
     """The schedule that the recipe names; arguments as for ``UpdateSchedule``."""
-    cls = SteppedSchedule if recipe.schedule == "actionclip" else UpdateSchedule
-    return cls(optimizer, recipe, micro_steps)
+    return _SCHEDULES[recipe.schedule](optimizer, recipe, micro_steps)
 
 
 class UpdateSchedule:
@@ -53,3 +53,10 @@ class UpdateSchedule:
         """
         last_micro_step = (update + 1) * self._accumulation - 1
         self._scheduler.step_update(epoch * self._micro_steps + last_micro_step)
+
+
+_SCHEDULES: dict[str, type[UpdateSchedule | SteppedSchedule | CosineSchedule]] = {
+    "vificlip": UpdateSchedule,
+    "actionclip": SteppedSchedule,
+    "cosine": CosineSchedule,
+}

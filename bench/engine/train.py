@@ -142,7 +142,12 @@ class TrainingRun:
 
     @property
     def total_updates(self) -> int:
-        return self.recipe.epochs * self.counting.updates
+        return self.recipe.updates_in_all(self.counting.updates)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs begun; the last one ends early where the recipe counts updates."""
+        return -(-self.total_updates // self.counting.updates)
 
     def resume(self) -> None:
         """Take up the saved state of this very job, if there is one; call before ``train``."""
@@ -171,10 +176,11 @@ class TrainingRun:
         """Make every update that is still to be made."""
         first, skipped = divmod(self.at.updates, self.counting.updates)
         try:
-            for epoch in range(first, self.recipe.epochs):
+            for epoch in range(first, self.epochs):
+                left = self.total_updates - epoch * self.counting.updates
                 updates = epoch_updates(
                     len(self.clips), self.recipe, seed=self.job.seed, epoch=epoch
-                )[skipped:]
+                )[skipped:left]
                 batches = self.loader.train(
                     [step.clips for update in updates for step in update], epoch=epoch
                 )
@@ -227,7 +233,7 @@ class TrainingRun:
         self.heartbeat.beat(
             self.at.clips_seen,
             epoch=epoch + 1,
-            epochs=self.recipe.epochs,
+            epochs=self.epochs,
             update=self.at.updates,
             updates=self.total_updates,
             loss=self.at.loss,
@@ -373,7 +379,7 @@ class TrainingRun:
             adapter=job.method.adapter,
             checkpoint=checkpoint.WEIGHTS,
             checkpoint_sha256=sha256,
-            epochs=self.recipe.epochs,
+            epochs=self.epochs,
             updates=self.at.updates,
             clips_seen=self.at.clips_seen,
             final_loss=self.at.loss,

@@ -17,7 +17,13 @@ methods = {
         title="A6",
         note="A5 with three temporal layers; the paper prints it for the fully-supervised setting",
     ),
-    "vita-clip": dict(adapter="vita-clip"),
+    "vita-clip": dict(
+        adapter="vita-clip",
+        setting_options={
+            # Inferred: contexts of each class cannot score classes that were not trained.
+            "base-to-novel": dict(class_specific_ctx=False, new_classes="context"),
+        },
+    ),
     "clip-image-ft": dict(adapter="clip-image-ft"),
     "clip-text-ft": dict(adapter="clip-text-ft"),
     "vifi-clip": dict(adapter="vifi-clip"),

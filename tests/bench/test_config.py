@@ -27,11 +27,23 @@ def test_shipped_configurations_are_valid(name: str) -> None:
 @pytest.mark.parametrize(
     ("setting", "row", "expected"),
     [
-        ("zero-shot", "vifi-clip", dict(num_frames=32, epochs=10, lr=8e-6, clips=256)),
-        ("base-to-novel", "clip-text-ft", dict(num_frames=32, epochs=11, lr=2e-6, clips=64)),
-        ("few-shot", "clip-image-ft", dict(num_frames=32, epochs=50, lr=2e-6, clips=64)),
-        ("fully-supervised", "vifi-clip", dict(num_frames=16, epochs=30, lr=2.2e-5, clips=512)),
-        ("fully-supervised", "clip-image-ft", dict(num_frames=16, epochs=30, lr=8e-6, clips=256)),
+        ("zero-shot", "vifi-clip", {"num_frames": 32, "epochs": 10, "lr": 8e-6, "clips": 256}),
+        (
+            "base-to-novel",
+            "clip-text-ft",
+            {"num_frames": 32, "epochs": 11, "lr": 2e-6, "clips": 64},
+        ),
+        ("few-shot", "clip-image-ft", {"num_frames": 32, "epochs": 50, "lr": 2e-6, "clips": 64}),
+        (
+            "fully-supervised",
+            "vifi-clip",
+            {"num_frames": 16, "epochs": 30, "lr": 2.2e-5, "clips": 512},
+        ),
+        (
+            "fully-supervised",
+            "clip-image-ft",
+            {"num_frames": 16, "epochs": 30, "lr": 8e-6, "clips": 256},
+        ),
     ],
 )
 def test_paper_recipes_have_the_released_values(
@@ -39,12 +51,12 @@ def test_paper_recipes_have_the_released_values(
 ) -> None:
     config = load_config("paper")
     recipe = config.recipe_for(row, setting, config.settings[setting].datasets[0])
-    got = dict(
-        num_frames=recipe.num_frames,
-        epochs=recipe.epochs,
-        lr=recipe.lr,
-        clips=recipe.clips_an_update,
-    )
+    got = {
+        "num_frames": recipe.num_frames,
+        "epochs": recipe.epochs,
+        "lr": recipe.lr,
+        "clips": recipe.clips_an_update,
+    }
     assert got == expected
     assert recipe.warmup_epochs == 5
     assert recipe.weight_decay == 0.001
@@ -116,14 +128,14 @@ def test_wrong_recipe_values_name_the_cell(tmp_path: Path) -> None:
 
 
 def test_unknown_configuration_suggests_the_nearest() -> None:
-    with pytest.raises(UsageError, match="no configuration file 'papr'; did you mean 'paper'?"):
+    with pytest.raises(UsageError, match=r"no configuration file 'papr'; did you mean 'paper'\?"):
         find_config("papr")
 
 
 def test_a_configuration_that_is_no_python_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "broken.py"
     path.write_text("name = \n")
-    with pytest.raises(UsageError, match="configuration broken.py cannot be read: "):
+    with pytest.raises(UsageError, match=r"configuration broken\.py cannot be read: "):
         load_config(path)
 
 

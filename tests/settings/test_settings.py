@@ -39,7 +39,7 @@ def test_names_follow_the_papers_tables() -> None:
 
 
 def test_unknown_setting_suggests_the_nearest() -> None:
-    with pytest.raises(UsageError, match="unknown setting 'zeroshot'; did you mean 'zero-shot'?"):
+    with pytest.raises(UsageError, match=r"unknown setting 'zeroshot'; did you mean 'zero-shot'\?"):
         settings.get("zeroshot")
 
 

@@ -327,3 +327,9 @@ def test_bad_clips_can_be_left_out_and_are_counted(damaged: World, tmp_path: Pat
     assert resumed.checkpoint_sha256 == record.checkpoint_sha256
     assert set(resumed.bad_clips) == set(record.bad_clips)
     assert resumed.clips_seen == record.clips_seen
+
+
+def test_a_recipe_may_count_updates_and_end_within_an_epoch(world: World, tmp_path: Path) -> None:
+    counted = {"schedule": "cosine", "warmup_epochs": 0, "updates": 5}
+    record = run_training(world.train_job(recipe=counted), tmp_path, {})
+    assert (record.updates, record.epochs, record.clips_seen) == (5, 3, 5 * 8)

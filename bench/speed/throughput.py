@@ -17,7 +17,7 @@ from bench.speed.setup import Setup
 
 WARM_UP = 2
 FEWEST = 5
-SECONDS = 1.0
+SECONDS = 0.5
 """Passes are repeated for so long, and at least ``FEWEST`` times."""
 
 

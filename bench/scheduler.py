@@ -374,7 +374,9 @@ def _unexplained(ended: Ended, log: Path) -> tuple[str, str]:
         return "lost", "the process is gone and left no word"
     if ended.rc > 128:
         return "killed", f"ended by signal {ended.rc - 128}"
-    return "user", f"exit status {ended.rc} without a result\n{_tail(log)}".strip()
+    tail = _tail(log).strip()
+    last = f", after: {tail.splitlines()[-1].strip()}" if tail else ""
+    return "user", f"exit status {ended.rc} without a result{last}\n{tail}".strip()
 
 
 def _tail(log: Path) -> str:

@@ -39,7 +39,8 @@ def test_status_counts_and_names_what_failed(
         f"{folder}: 5 jobs: 3 done, 0 running, 2 failed, 0 missing; nothing is at work"
     )
     failed = f"  failed   {keys['train-2'][:8]}  train vifi-clip hmdb51/few_shot_2: "
-    assert failed + "user: ValueError: no good" in lines
+    reason = "exit status 1 without a result, after: ValueError: no good"
+    assert f"{failed}user: {reason}" in lines
 
 
 def test_status_says_so_in_json(

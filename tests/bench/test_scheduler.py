@@ -101,18 +101,19 @@ def test_a_failure_stays_a_row_with_its_reason_and_the_rest_is_run(
     outcome = world.run()
     assert len(outcome.done) == 3
     train, score = world.keys["train-2"], world.keys["score-2"]
+    reason = "exit status 1 without a result, after: ValueError: no good"
     assert outcome.failed == {
-        train: "user: ValueError: no good",
-        score: f"parent: its training {train[:8]} failed: user: ValueError: no good",
+        train: f"user: {reason}",
+        score: f"parent: its training {train[:8]} failed: user: {reason}",
     }
     failure = world.store.failure(train)
     assert failure is not None
     assert (failure.reason, failure.attempt, failure.log) == ("user", 1, "attempts/1/log.txt")
-    assert failure.message.splitlines()[0] == "exit status 1 without a result"
+    assert failure.message.splitlines() == [reason, "ValueError: no good"]
     below = world.store.failure(score)
     assert below is not None
     assert (below.reason, below.attempt) == ("parent", 0)
-    assert "FAILED  train vifi-clip hmdb51/few_shot_2  user: ValueError: no good" in (
+    assert f"FAILED  train vifi-clip hmdb51/few_shot_2  user: {reason}" in (
         capsys.readouterr().out
     )
 

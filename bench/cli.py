@@ -28,7 +28,7 @@ VERBS = {
     "checkpoint": "what a checkpoint file is; nothing in it is executed",
     "new-method": "write the start of an adapter, with its test",
     "check-method": "does an adapter, a plug-in's included, keep the contract",
-    "data": "look at data as a model sees them",
+    "data": "prepare, check and look at data",
 }
 HIDDEN = ("run-job",)
 INTERRUPTED = 130

@@ -113,9 +113,7 @@ def test_a_failure_stays_a_row_with_its_reason_and_the_rest_is_run(
     below = world.store.failure(score)
     assert below is not None
     assert (below.reason, below.attempt) == ("parent", 0)
-    assert f"FAILED  train vifi-clip hmdb51/few_shot_2  user: {reason}" in (
-        capsys.readouterr().out
-    )
+    assert f"FAILED  train vifi-clip hmdb51/few_shot_2  user: {reason}" in (capsys.readouterr().out)
 
 
 def test_rerun_says_what_becomes_of_failures(world: World) -> None:

@@ -1,4 +1,4 @@
-"""``bench data``: look at data as a model sees them."""
+"""``bench data frames``: the frames of a video as a model sees them, before normalisation."""
 
 from __future__ import annotations
 
@@ -8,19 +8,17 @@ from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the sub-commands."""
-    verbs = parser.add_subparsers(dest="verb", metavar="COMMAND", required=True)
-    frames = verbs.add_parser("frames", help="write the frames of a video before normalisation")
-    frames.add_argument("video", type=Path)
-    frames.add_argument("--num-frames", type=int, required=True, metavar="T")
-    frames.add_argument("--size", type=int, required=True, metavar="S", help="side in pixels")
-    frames.add_argument(
+    """Declare the flags."""
+    parser.add_argument("video", type=Path)
+    parser.add_argument("--num-frames", type=int, required=True, metavar="T")
+    parser.add_argument("--size", type=int, required=True, metavar="S", help="side in pixels")
+    parser.add_argument(
         "--views", type=_views, default=(1, 1), metavar="4x3", help="temporal clips x crops"
     )
-    frames.add_argument("--mode", choices=("train", "val"), default="val")
-    frames.add_argument("--seed", type=int, metavar="N", help="seeds numpy, random and torch")
-    frames.add_argument("--pipeline", default="vificlip", metavar="NAME")
-    frames.add_argument("--out", type=Path, required=True, metavar="F.safetensors")
+    parser.add_argument("--mode", choices=("train", "val"), default="val")
+    parser.add_argument("--seed", type=int, metavar="N", help="seeds numpy, random and torch")
+    parser.add_argument("--pipeline", default="vificlip", metavar="NAME")
+    parser.add_argument("--out", type=Path, required=True, metavar="F.safetensors")
 
 
 def _views(text: str) -> tuple[int, int]:

@@ -1,0 +1,24 @@
+"""``bench data``: prepare, check and look at data; one file a command."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+
+COMMANDS = {
+    "frames": "write the frames of a video as a model sees them, before normalisation",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the commands with their flags."""
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, summary in COMMANDS.items():
+        command = importlib.import_module(f"bench.commands.data.{name}")
+        command.add_arguments(commands.add_parser(name, help=summary, description=summary))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what the chosen command does; gives its exit code."""
+    command = importlib.import_module(f"bench.commands.data.{args.command}")
+    return int(command.run(args))

@@ -39,6 +39,9 @@ def _dataset(
     )
 
 
+_k400_lists = {"val": "val.txt"}
+if os.path.isfile(_splits + "/k400_splits/train.txt"):  # noqa: PTH113 - no names beside the keys
+    _k400_lists["train"] = "train.txt"
 _three_splits = {"val1": "val1.txt", "val2": "val2.txt", "val3": "val3.txt"}
 
 datasets = {
@@ -46,7 +49,7 @@ datasets = {
         "kinetics400",
         "kinetics",
         folder="k400_splits",
-        evaluation={"val": "val.txt"},
+        evaluation=_k400_lists,
         all="kinetics_400_labels.csv",
         base="kinetics_400_base_labels.csv",
         novel="kinetics_400_novel_labels.csv",

@@ -3,8 +3,8 @@ and label files under BENCH_RELEASED (both may be absent for ``bench plan``).
 
 Expected below BENCH_DATA (default ``data``): ``<dataset>/videos`` and ``<dataset>/annotations``.
 Expected below BENCH_RELEASED (default ``data/released``): ``datasets_splits/`` and ``labels/`` as
-in the ViFi-CLIP release. K400's full ``train.txt`` is not in that release; it is made from the
-official annotations.
+in the ViFi-CLIP release. The release names K400's full ``train.txt`` but does not hold it: it is
+used where somebody has put it beside ``val.txt``, else made from the official annotations.
 """
 
 import os

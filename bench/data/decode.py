@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import stat
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -38,9 +39,10 @@ Reason = Literal[
     "truncated",
     "decode_failed",
     "no_frames",
+    "changed",
 ]
 
-_MEANING: dict[str, str] = {
+MEANING: dict[Reason, str] = {
     "missing": "there is no such file",
     "directory": "this is a folder, not a file",
     "not_readable": "the file may not be read",
@@ -50,6 +52,7 @@ _MEANING: dict[str, str] = {
     "truncated": "the file ends before its container does",
     "decode_failed": "the video is damaged",
     "no_frames": "the video has no frames",
+    "changed": "the file changed while it was read",
 }
 
 _log = logging.getLogger(__name__)
@@ -72,7 +75,7 @@ class DecodeError(DataError):
         self.path = path
         name = "a video" if path is None else str(path)
         super().__init__(
-            f"cannot decode {name}: {_MEANING[reason]} ({reason})", got=detail if detail else None
+            f"cannot decode {name}: {MEANING[reason]} ({reason})", got=detail if detail else None
         )
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -103,16 +106,16 @@ def open_video(path: Path) -> Video:
     Raises:
         DecodeError: The file is unusable; ``reason`` says how.
     """
-    _check_file(path)
+    file = _check_file(path)
     try:
         with decord_silenced():
             reader = decord.VideoReader(str(path), num_threads=1)
         if len(reader) > 0:
-            return _DecordVideo(path, reader)
+            return _DecordVideo(file, reader)
         failure = "decord counts no frames"
     except (RuntimeError, DECORDError) as error:
         failure = _first_line(error)
-    video = _PyAVVideo(path)
+    video = _PyAVVideo(file)
     _log.info("%s: decoded by PyAV because decord said: %s", path, failure)
     return video
 
@@ -123,9 +126,44 @@ def versions() -> dict[str, str]:
     return {"decord": metadata.version("decord"), "av": metadata.version("av")}
 
 
-def _check_file(path: Path) -> None:
+@dataclass(frozen=True)
+class _File:
+    """A file as it was when it was opened."""
+
+    path: Path
+    size: int
+    mtime_ns: int
+    inode: int
+
+    def check_unchanged(self) -> None:
+        """Refuse frames of which some may be of another content.
+
+        Raises:
+            DecodeError: The file is another one by now.
+        """
+        try:
+            facts = self.path.stat()
+        except OSError as error:
+            raise DecodeError("changed", error.strerror or str(error), self.path) from error
+        if facts.st_size != self.size:
+            detail = f"it had {self.size} bytes and now has {facts.st_size}"
+            raise DecodeError("changed", detail, self.path)
+        if (facts.st_mtime_ns, facts.st_ino) != (self.mtime_ns, self.inode):
+            raise DecodeError("changed", "it was written to or replaced", self.path)
+
+    def failed(self, reason: Reason, detail: str = "") -> DecodeError:
+        """The error of a decoder, or that the file has changed under it."""
+        try:
+            self.check_unchanged()
+        except DecodeError as error:
+            return error
+        return DecodeError(reason, detail, self.path)
+
+
+def _check_file(path: Path) -> _File:
     try:
-        mode = path.stat().st_mode
+        facts = path.stat()
+        mode = facts.st_mode
         if stat.S_ISDIR(mode):
             raise DecodeError("directory", path=path)
         if not stat.S_ISREG(mode):
@@ -140,6 +178,7 @@ def _check_file(path: Path) -> None:
         raise DecodeError("empty", path=path)
     if shortfall > 0:
         raise DecodeError("truncated", f"{shortfall} bytes are missing at the end", path)
+    return _File(path, facts.st_size, facts.st_mtime_ns, facts.st_ino)
 
 
 def _check_indices(indices: Sequence[int], length: int) -> NDArray[np.int64]:
@@ -166,8 +205,8 @@ class _DecordVideo:
 
     decoder = "decord"
 
-    def __init__(self, path: Path, reader: decord.VideoReader) -> None:
-        self._path = path
+    def __init__(self, file: _File, reader: decord.VideoReader) -> None:
+        self._file = file
         self._reader = reader
         self._length = len(reader)
 
@@ -182,16 +221,17 @@ class _DecordVideo:
                 frames: NDArray[np.uint8] = self._reader.get_batch(unique.tolist()).asnumpy()
         except (RuntimeError, DECORDError, IndexError) as error:
             return self._second_opinion(wanted, _first_line(error))
+        self._file.check_unchanged()
         return frames if len(unique) == len(wanted) and _rising(wanted) else frames[inverse]
 
     def _second_opinion(self, wanted: NDArray[np.int64], failure: str) -> NDArray[np.uint8]:
         """Frames from PyAV, if it sees the same video as decord does."""
-        fallback = _PyAVVideo(self._path)
+        fallback = _PyAVVideo(self._file)
         if len(fallback) != self._length:
             detail = f"{len(fallback)} of {self._length} frames can be decoded; decord: {failure}"
-            raise DecodeError("decode_failed", detail, self._path)
+            raise self._file.failed("decode_failed", detail)
         frames = fallback.get_frames(wanted.tolist())
-        _log.info("%s: decoded by PyAV because decord said: %s", self._path, failure)
+        _log.info("%s: decoded by PyAV because decord said: %s", self._file.path, failure)
         self.decoder = "pyav"
         return frames
 
@@ -205,11 +245,11 @@ class _PyAVVideo:
 
     decoder = "pyav"
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, file: _File) -> None:
+        self._file = file
         self._length = self._count()
         if self._length == 0:
-            raise DecodeError("no_frames", path=path)
+            raise file.failed("no_frames")
 
     def __len__(self) -> int:
         return self._length
@@ -217,22 +257,22 @@ class _PyAVVideo:
     def _count(self) -> int:
         """Frames that decode, which a header does not tell (webm has no count in it)."""
         try:
-            container = av.open(str(self._path))
+            container = av.open(str(self._file.path))
         except (av.error.FFmpegError, OSError, ValueError) as error:
-            found = containers.kind(self._path)
+            found = containers.kind(self._file.path)
             reason: Reason = "not_video" if found is None else "decode_failed"
-            raise DecodeError(reason, _ffmpeg_says(error), self._path) from error
+            raise self._file.failed(reason, _ffmpeg_says(error)) from error
         with container:
             if not container.streams.video:
-                raise DecodeError("no_video_stream", path=self._path)
+                raise self._file.failed("no_video_stream")
             declared = container.streams.video[0].frames
             try:
                 count = sum(1 for _ in container.decode(video=0))
             except (av.error.FFmpegError, OSError, ValueError) as error:
-                raise DecodeError("decode_failed", _ffmpeg_says(error), self._path) from error
+                raise self._file.failed("decode_failed", _ffmpeg_says(error)) from error
         if count < declared:
             detail = f"{count} of {declared} frames can be decoded"
-            raise DecodeError("decode_failed", detail, self._path)
+            raise self._file.failed("decode_failed", detail)
         return count
 
     def get_frames(self, indices: Sequence[int]) -> NDArray[np.uint8]:
@@ -240,12 +280,15 @@ class _PyAVVideo:
         needed = set(wanted.tolist())
         found: dict[int, NDArray[np.uint8]] = {}
         try:
-            with av.open(str(self._path)) as container:
+            with av.open(str(self._file.path)) as container:
                 for position, frame in enumerate(container.decode(video=0)):
                     if position in needed:
                         found[position] = frame.to_ndarray(format="rgb24")
                     if len(found) == len(needed):
                         break
         except (av.error.FFmpegError, OSError, ValueError) as error:
-            raise DecodeError("decode_failed", _ffmpeg_says(error), self._path) from error
+            raise self._file.failed("decode_failed", _ffmpeg_says(error)) from error
+        self._file.check_unchanged()
+        if len(found) < len(needed):
+            raise self._file.failed("decode_failed", "a second pass gave fewer frames")
         return np.stack([found[index] for index in wanted.tolist()])

@@ -1,7 +1,8 @@
 """Work in processes that may hang or die without harm.
 
-A worker has one task at a time. One that takes longer than the time limit, or that its decoder
-brings down, is killed and replaced by a new one, and the task is reported as lost.
+A worker has one task at a time. One that takes longer than the time limit or more than the memory
+limit, or that its decoder brings down, is killed and replaced by a new one, and the task is
+reported as lost.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import os
 import pickle
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
 StartMethod = Literal["fork", "forkserver", "spawn"]
@@ -22,13 +25,24 @@ Result = TypeVar("Result")
 
 _PARENT_CHECK = 5.0
 """Seconds after which an idle worker looks whether its parent still lives."""
+_MEMORY_CHECK = 0.1
+"""Seconds between two looks at the memory of the workers."""
+_GRACE = 30.0
+"""Seconds past the time limit after which a worker ends itself: its parent must be dead."""
+_BURIAL = 5.0
+"""Seconds to wait for a killed worker; one that hangs in a dead file system is left behind."""
 
 
 @dataclass(frozen=True)
 class Lost:
-    """What became of a task without a result: ``timeout``, or ``crashed`` with its worker."""
+    """What became of a task without a result.
 
-    reason: Literal["timeout", "crashed"]
+    Attributes:
+        reason: ``timeout`` or ``memory``: over a limit; ``crashed`` with its worker.
+        detail: One line.
+    """
+
+    reason: Literal["timeout", "memory", "crashed"]
     detail: str
 
 
@@ -58,8 +72,11 @@ class WorkerPool(Generic[Task, Result]):
         function: What a worker does; an exception it raises is raised again by ``run``.
         workers: Number of processes; started on first use.
         time_limit: Seconds for one task.
+        memory_limit: Bytes of main memory that a worker may hold; None: any number. Looked at ten
+            times a second, where the system tells (Linux).
         start_method: How processes are started. ``fork`` shares what is imported already;
             ``forkserver`` and ``spawn`` need a picklable function.
+        preload: Modules that a ``forkserver`` imports once for all its workers.
     """
 
     def __init__(
@@ -68,34 +85,63 @@ class WorkerPool(Generic[Task, Result]):
         workers: int,
         *,
         time_limit: float,
+        memory_limit: int | None = None,
         start_method: StartMethod = "fork",
+        preload: Sequence[str] = (),
     ) -> None:
         self._function = function
         self._count = workers
         self._time_limit = time_limit
+        self._memory_limit = memory_limit
         self._context: Any = multiprocessing.get_context(start_method)
+        if start_method == "forkserver" and preload:
+            self._context.set_forkserver_preload(list(preload))
         self._workers: list[_Worker] = []
+        self._memory_due = 0.0
 
     def run(self, tasks: Iterable[Task]) -> Iterator[Result | Lost]:
         """Results in the order of the tasks; up to twice as many as workers are made ahead."""
-        while len(self._workers) < self._count:
-            self._workers.append(self._start())
         progress: _Progress[Task, Result] = _Progress(iter(tasks))
-        try:
+        with self._working():
             while True:
                 self._assign(progress)
                 if progress.yielded in progress.done:
-                    result = progress.done.pop(progress.yielded)
-                    if isinstance(result, Exception):
-                        raise result
-                    progress.yielded += 1
-                    yield result
+                    yield self._take(progress, progress.yielded)
                 elif progress.yielded < progress.given:
                     self._collect(progress)
                 else:
                     return
+
+    def run_as_completed(self, tasks: Iterable[Task]) -> Iterator[tuple[int, Result | Lost]]:
+        """Positions of tasks with their results, as they come: a slow task holds up no other."""
+        progress: _Progress[Task, Result] = _Progress(iter(tasks))
+        with self._working():
+            while True:
+                self._assign(progress)
+                if progress.done:
+                    position = next(iter(progress.done))
+                    yield position, self._take(progress, position)
+                elif progress.yielded < progress.given:
+                    self._collect(progress)
+                else:
+                    return
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        while len(self._workers) < self._count:
+            self._workers.append(self._start())
+        try:
+            yield
         finally:
             self._abandon()
+
+    @staticmethod
+    def _take(progress: _Progress[Task, Result], position: int) -> Result | Lost:
+        result = progress.done.pop(position)
+        if isinstance(result, Exception):
+            raise result
+        progress.yielded += 1
+        return result
 
     def close(self) -> None:
         """End all workers."""
@@ -105,7 +151,10 @@ class WorkerPool(Generic[Task, Result]):
 
     def _start(self) -> _Worker:
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=_serve, args=(self._function, theirs), daemon=True)
+        end = self._time_limit + _GRACE
+        process = self._context.Process(
+            target=_serve, args=(self._function, theirs, end), daemon=True
+        )
         process.start()
         theirs.close()
         return _Worker(process, ours)
@@ -131,9 +180,11 @@ class WorkerPool(Generic[Task, Result]):
                 self._lose(worker, progress, _crash(worker))
 
     def _collect(self, progress: _Progress[Task, Result]) -> None:
-        """Wait for a result, a death or a deadline."""
+        """Wait for a result, a death, a deadline or the time to look at the memory."""
         busy = [worker for worker in self._workers if worker.position is not None]
         patience = max(0.0, min(worker.deadline for worker in busy) - time.monotonic())
+        if self._memory_limit is not None:
+            patience = min(patience, _MEMORY_CHECK)
         ready = wait([worker.pipe for worker in busy], patience)
         for worker in busy:
             if worker.pipe in ready:
@@ -141,6 +192,18 @@ class WorkerPool(Generic[Task, Result]):
             elif time.monotonic() >= worker.deadline:
                 detail = f"no result within {self._time_limit:g} s"
                 self._lose(worker, progress, Lost("timeout", detail))
+        self._watch_memory(progress)
+
+    def _watch_memory(self, progress: _Progress[Task, Result]) -> None:
+        if self._memory_limit is None or time.monotonic() < self._memory_due:
+            return
+        self._memory_due = time.monotonic() + _MEMORY_CHECK
+        for worker in self._workers:
+            held = 0 if worker.position is None else _memory_held(worker.process.pid)
+            if held > self._memory_limit:
+                over = f"the decoding process held {held >> 20} MB; the limit is "
+                detail = f"{over}{self._memory_limit >> 20} MB"
+                self._lose(worker, progress, Lost("memory", detail))
 
     def _receive(self, worker: _Worker, progress: _Progress[Task, Result]) -> None:
         assert worker.position is not None
@@ -169,8 +232,17 @@ class WorkerPool(Generic[Task, Result]):
 
 def _kill(worker: _Worker) -> None:
     worker.process.kill()
-    worker.process.join()
+    worker.process.join(_BURIAL)
     worker.pipe.close()
+
+
+def _memory_held(process: int) -> int:
+    """Bytes of its own that a process has in main memory; 0 where the system does not tell."""
+    try:
+        fields = Path(f"/proc/{process}/statm").read_text().split()
+    except OSError:
+        return 0  # it has ended, which shows at its pipe, or this is no Linux
+    return (int(fields[1]) - int(fields[2])) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _crash(worker: _Worker) -> Lost:
@@ -180,10 +252,11 @@ def _crash(worker: _Worker) -> Lost:
     return Lost("crashed", f"the decoding process ended with {how}")
 
 
-def _serve(function: Callable[[Any], Any], pipe: Connection) -> None:
+def _serve(function: Callable[[Any], Any], pipe: Connection, end: float) -> None:
     """A worker's life: tasks until the pipe closes or the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
     parent = os.getppid()
     while True:
         # Workers forked later hold our pipe open too, so a dead parent gives no end of file.
@@ -194,11 +267,17 @@ def _serve(function: Callable[[Any], Any], pipe: Connection) -> None:
             task = pipe.recv()
         except EOFError:
             return
+        # A decoder that hangs outlives a parent that was killed; the system's alarm ends it.
+        signal.setitimer(signal.ITIMER_REAL, end)
         try:
             result = function(task)
         except Exception as error:  # handed to the parent, which raises it
             result = _portable(error)
-        pipe.send(result)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        try:
+            pipe.send(result)
+        except BrokenPipeError:
+            return
 
 
 def _portable(error: Exception) -> Exception:

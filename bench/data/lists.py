@@ -160,7 +160,7 @@ def load_clips(ref: ClipsRef, *, policy: Policy = "error") -> ClipSet:
     _unchanged(f"the class list '{ref.classes}'", ref.classes_sha256, names_sha256(names))
     check_fit(clip_list, names, classes=ref.classes, dataset=ref.dataset)
     root = Path(ref.root)
-    found = _locate(root, clip_list)
+    found = locate_clips(root, clip_list)
     missing = [entry.path for entry in clip_list.entries if entry.path not in found]
     if missing and (policy == "error" or not found):
         raise _missing(ref, clip_list, missing)
@@ -186,8 +186,8 @@ def missing_clips(clips: ClipSet) -> tuple[Clip, ...]:
     return tuple(clip for clip in clips.clips if not clip.path.is_file())
 
 
-def _locate(root: Path, clip_list: ClipList) -> dict[str, str]:
-    """List path -> relative path of its file, for the clips that are there."""
+def locate_clips(root: Path, clip_list: ClipList) -> dict[str, str]:
+    """Where the clips of a list lie: list path -> relative path, for those that are there."""
     by_folder: dict[str, list[str]] = defaultdict(list)
     for entry in clip_list.entries:
         by_folder[entry.path.rpartition("/")[0]].append(entry.path)

@@ -27,7 +27,13 @@ def kind(path: Path) -> Kind | None:
         OSError: The file cannot be read.
     """
     with path.open("rb") as file:
-        return _kind(file.read(12))
+        return kind_of(file)
+
+
+def kind_of(file: BinaryIO) -> Kind | None:
+    """The container of an opened file, by its first bytes."""
+    file.seek(0)
+    return _kind(file.read(12))
 
 
 def missing_bytes(path: Path) -> int | None:
@@ -40,18 +46,23 @@ def missing_bytes(path: Path) -> int | None:
         OSError: The file cannot be read.
     """
     with path.open("rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        if size == 0:
-            return None
-        head = file.read(12)
-        found = _kind(head)
-        if found == "mp4":
-            return _mp4_shortfall(file, size)
-        if found == "avi":
-            return _avi_shortfall(head, size)
-        if found == "webm":
-            return _webm_shortfall(file, size)
-        return 0
+        return missing_in(file, os.fstat(file.fileno()).st_size)
+
+
+def missing_in(file: BinaryIO, size: int) -> int | None:
+    """As ``missing_bytes``, for an opened file of ``size`` bytes."""
+    if size == 0:
+        return None
+    file.seek(0)
+    head = file.read(12)
+    found = _kind(head)
+    if found == "mp4":
+        return _mp4_shortfall(file, size)
+    if found == "avi":
+        return _avi_shortfall(head, size)
+    if found == "webm":
+        return _webm_shortfall(file, size)
+    return 0
 
 
 def _kind(head: bytes) -> Kind | None:

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
+from io import BytesIO
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -27,6 +28,7 @@ from numpy.typing import NDArray
 
 from bench.data import containers
 from bench.data.quiet import decord_silenced
+from bench.data.storage import ShardError, in_shard
 from bench.errors import DataError
 
 Reason = Literal[
@@ -109,7 +111,7 @@ def open_video(path: Path) -> Video:
     file = _check_file(path)
     try:
         with decord_silenced():
-            reader = decord.VideoReader(str(path), num_threads=1)
+            reader = decord.VideoReader(file.source(), num_threads=1)
         if len(reader) > 0:
             return _DecordVideo(file, reader)
         failure = "decord counts no frames"
@@ -128,12 +130,23 @@ def versions() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class _File:
-    """A file as it was when it was opened."""
+    """A file as it was when it was opened; of a clip in a shard, its bytes."""
 
     path: Path
     size: int
     mtime_ns: int
     inode: int
+    content: bytes | None = None
+
+    def source(self) -> str | BytesIO:
+        """What a decoder opens."""
+        return str(self.path) if self.content is None else BytesIO(self.content)
+
+    def kind(self) -> containers.Kind | None:
+        """Its container."""
+        if self.content is None:
+            return containers.kind(self.path)
+        return containers.kind_of(BytesIO(self.content))
 
     def check_unchanged(self) -> None:
         """Refuse frames of which some may be of another content.
@@ -141,6 +154,8 @@ class _File:
         Raises:
             DecodeError: The file is another one by now.
         """
+        if self.content is not None:
+            return
         try:
             facts = self.path.stat()
         except OSError as error:
@@ -170,15 +185,37 @@ def _check_file(path: Path) -> _File:
             # Opening a named pipe would wait for a writer for ever.
             raise DecodeError("not_readable", "not a regular file", path)
         shortfall = containers.missing_bytes(path)
-    except FileNotFoundError as error:
-        raise DecodeError("missing", path=path) from error
+    except (FileNotFoundError, NotADirectoryError) as error:
+        packed = _packed(path)
+        if packed is None:
+            raise DecodeError("missing", path=path) from error
+        return packed
     except OSError as error:
         raise DecodeError("not_readable", error.strerror or str(error), path) from error
+    _check_length(path, shortfall)
+    return _File(path, facts.st_size, facts.st_mtime_ns, facts.st_ino)
+
+
+def _check_length(path: Path, shortfall: int | None) -> None:
     if shortfall is None:
         raise DecodeError("empty", path=path)
     if shortfall > 0:
         raise DecodeError("truncated", f"{shortfall} bytes are missing at the end", path)
-    return _File(path, facts.st_size, facts.st_mtime_ns, facts.st_ino)
+
+
+def _packed(path: Path) -> _File | None:
+    """A clip that lies in a shard, whole in memory, or None where no index names it."""
+    clip = in_shard(path)
+    if clip is None:
+        return None
+    try:
+        content = clip.read()
+    except ShardError as error:
+        raise DecodeError(error.what, error.detail, path) from error
+    except OSError as error:
+        raise DecodeError("not_readable", error.strerror or str(error), path) from error
+    _check_length(path, containers.missing_in(BytesIO(content), len(content)))
+    return _File(path, clip.size, clip.mtime_ns, 0, content)
 
 
 def _check_indices(indices: Sequence[int], length: int) -> NDArray[np.int64]:
@@ -257,9 +294,9 @@ class _PyAVVideo:
     def _count(self) -> int:
         """Frames that decode, which a header does not tell (webm has no count in it)."""
         try:
-            container = av.open(str(self._file.path))
+            container = av.open(self._file.source())
         except (av.error.FFmpegError, OSError, ValueError) as error:
-            found = containers.kind(self._file.path)
+            found = self._file.kind()
             reason: Reason = "not_video" if found is None else "decode_failed"
             raise self._file.failed(reason, _ffmpeg_says(error)) from error
         with container:
@@ -280,7 +317,7 @@ class _PyAVVideo:
         needed = set(wanted.tolist())
         found: dict[int, NDArray[np.uint8]] = {}
         try:
-            with av.open(str(self._file.path)) as container:
+            with av.open(self._file.source()) as container:
                 for position, frame in enumerate(container.decode(video=0)):
                     if position in needed:
                         found[position] = frame.to_ndarray(format="rgb24")

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.data.decode import DecodeError, Video, open_video
+from bench.data.storage import locate
 
 DEFAULT_BUDGET = 512 * 2**20
 
@@ -63,16 +64,16 @@ class DecodedClips:
             DecodeError: The file gives no usable frames.
         """
         try:
-            facts = path.stat()
+            file = locate(path)
         except OSError:
             return open_video(path)
-        key = (str(path), facts.st_size, facts.st_mtime_ns)
+        key = (str(path), file.size, file.mtime_ns)
         kept = self._kept.get(key)
         if kept is not None:
             return kept
         video = open_video(path)
         # A coded clip is smaller than its frames, so this needs no look into the file.
-        if key in self._too_large or facts.st_size > self.largest or self.used >= self.budget:
+        if key in self._too_large or file.size > self.largest or self.used >= self.budget:
             return video
         return self._keep(key, video)
 

@@ -26,6 +26,7 @@ from safetensors.numpy import save
 
 from bench.data import decode
 from bench.data.pipelines.base import ClipFrames, Pipeline, PipelineSpec
+from bench.data.storage import locate
 
 DEFAULT_LIMIT = 32 * 2**30
 KEEP_FREE = 2**30
@@ -75,10 +76,10 @@ class CachedPipeline:
     def _entry(self, path: Path) -> Path | None:
         """The cache file of a video, named after where it lies, its size and its date."""
         try:
-            facts = path.stat()
+            file = locate(path)
         except OSError:
             return None
-        identity = f"{path.absolute()}\0{facts.st_size}\0{facts.st_mtime_ns}"
+        identity = f"{path.absolute()}\0{file.size}\0{file.mtime_ns}"
         name = hashlib.sha256(identity.encode(errors="surrogateescape")).hexdigest()[:32]
         return self._folder / name[:2] / f"{name}.safetensors"
 

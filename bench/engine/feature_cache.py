@@ -23,6 +23,7 @@ from bench.clip import LoadedBackbone
 from bench.data.clips import Clip
 from bench.data.frame_cache import KEEP_FREE, fingerprint
 from bench.data.pipelines.base import PipelineSpec
+from bench.data.storage import locate
 from bench.engine.files import write_atomically
 from bench.engine.precision import Precision
 from bench.jobs import EvaluateJob, TrainJob
@@ -102,10 +103,10 @@ class FeatureCache:
     def _entry(self, clip: Clip) -> Path | None:
         """The file of a clip, named after where it lies, its size and its date."""
         try:
-            facts = clip.path.stat()
+            file = locate(clip.path)
         except OSError:
             return None
-        identity = [str(clip.path.absolute()), facts.st_size, facts.st_mtime_ns]
+        identity = [str(clip.path.absolute()), file.size, file.mtime_ns]
         if self._seed is not None:
             identity += [self._seed, clip.id]
         name = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]

@@ -105,6 +105,17 @@ def rule_for(name: str) -> ListRule:
     raise unknown_name("clip list", name, _KNOWN)
 
 
+def class_rule(name: str) -> str:
+    """How a class list is made, in words."""
+    if name.startswith("zero_shot_"):
+        return "classes that the source set lacks, drawn by hash, in the official order"
+    return {
+        "all": "all classes in the official order",
+        "base": "the half with more training clips, in ascending order of them",
+        "novel": "the half with fewer training clips, in ascending order of them",
+    }.get(name, f"the classes '{name}'")
+
+
 def list_seed(dataset: str, name: str) -> int:
     """The seed of a list's draw; it depends on nothing but the two names."""
     return derive_seed(dataset=dataset, list=name)

@@ -19,7 +19,7 @@ from bench.data.folder_index import FolderIndex, FolderListing, index_folder
 from bench.data.manifest import Manifest, ManifestReport, build_manifest, read_manifest
 from bench.errors import DataError
 
-VERSION = 1
+VERSION = 2
 UNSETTLED_NS = 2_000_000_000
 """A folder that changed this shortly before it was listed may change again at the same time."""
 
@@ -113,8 +113,8 @@ def _known(root: Path, state: dict[str, Any] | None) -> FolderIndex | None:
     if state is None:
         return None
     listings = {
-        folder: FolderListing(mtime_ns, files, tuple(folders))
-        for folder, (mtime_ns, files, folders) in state["folders"].items()
+        folder: FolderListing(mtime_ns, files, *map(tuple, names))
+        for folder, (mtime_ns, files, *names) in state["folders"].items()
     }
     return FolderIndex(root, listings)
 
@@ -126,6 +126,8 @@ def _folder_state(index: FolderIndex) -> dict[str, Any]:
             listing.mtime_ns if listing.mtime_ns < settled else 0,
             listing.files,
             listing.folders,
+            listing.links,
+            listing.unusable,
         )
         for folder, listing in index.listings.items()
     }

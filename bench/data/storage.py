@@ -229,3 +229,14 @@ def index_text(entries: Iterable[tuple[str, ShardEntry]]) -> bytes:
         (path, entry.shard, entry.offset, entry.size, entry.mtime_ns) for path, entry in entries
     )
     return table.getvalue().encode("utf-8", errors="surrogateescape")
+
+
+def clip_source(path: Path) -> str | io.BytesIO:
+    """What a decoder opens for a clip: the name of its file, or its bytes out of a shard.
+
+    Raises:
+        OSError: There is no such clip, or its shard is broken (``ShardError``).
+        DataError: The index of the shards cannot be read.
+    """
+    clip = locate(path)
+    return str(path) if clip.shard is None else io.BytesIO(clip.read())

@@ -6,7 +6,10 @@ import argparse
 import importlib
 
 COMMANDS = {
+    "check": "decode some or all frames of every video, and name those that cannot be used",
     "frames": "write the frames of a video as a model sees them, before normalisation",
+    "resize": "smaller copies of a folder of videos, verified; the originals stay as they are",
+    "shard": "pack a folder of videos into a few large tar files, for network disks",
 }
 
 

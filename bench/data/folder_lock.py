@@ -1,0 +1,40 @@
+"""One process at a time in a folder that is being filled."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.errors import DataError, UsageError
+
+LOCK = ".lock"
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Make a folder if need be and hold it; a killed holder lets go of it.
+
+    Raises:
+        UsageError: Another process holds it.
+        DataError: It cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder / LOCK, os.O_CREAT | os.O_RDWR, 0o644)
+    except OSError as error:
+        raise DataError("cannot write to the folder", got=f"{folder}: {error.strerror}") from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UsageError(
+                "another process is filling this folder",
+                got=str(folder),
+                next_step="wait for it, or stop it",
+            ) from error
+        yield
+    finally:
+        os.close(handle)

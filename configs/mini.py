@@ -71,5 +71,12 @@ recipes = dict(
             smallest_crop=0.7,
         ),
     ),
+    # Frozen features make epochs cheap, and the order of frames takes many.
+    a5_order_sensitive=dict(
+        methods=["a5"],
+        datasets=["mini-ssv2"],
+        source="mini world",
+        values=dict(lr=2e-3, epochs=200),
+    ),
     vl_prompting=dict(methods=["vl-prompting"], source="mini world", values=dict(lr=5e-3)),
 )

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import settings as settings_room
 from bench.data.catalogue import CATALOGUE
+from bench.data.label_choice import LabelChoice, NameStyle
 from bench.errors import ConfigError, UsageError, nearest
+from bench.jobs import TrainPolicy
 from bench.recipe import Recipe
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
@@ -61,6 +63,12 @@ class DatasetConfig(_Frozen):
     manifest: str | None = Field(default=None, description="manifest file, if one was made")
     lists: dict[str, str] = Field(default={}, description="clip list name -> file")
     labels: dict[str, str] = Field(default={}, description="class list name -> csv")
+    class_names: LabelChoice | None = Field(
+        default=None, description="as 'labels' of the configuration, for this dataset alone"
+    )
+    class_name_style: NameStyle = Field(
+        default="raw", description="spaced: 'ApplyEyeMakeup' becomes 'Apply Eye Makeup'"
+    )
     generate: str | None = Field(default=None, description="'mini': made on first use")
     source: str | None = Field(
         default=None, description="dataset whose classes the zero-shot draws leave out"
@@ -101,7 +109,18 @@ class RunConfig(_Frozen):
     settings: dict[str, SettingConfig]
     only: tuple[str, ...] = Field(default=(), description="settings to keep; empty: all of them")
     recipes: dict[str, RecipeRule]
-    policy: str = Field(default="error", pattern="^(error|count-as-wrong|exclude)$")
+    policy: Literal["error", "count-as-wrong", "exclude"] = Field(
+        default="error", description="clips that cannot be scored"
+    )
+    train_policy: TrainPolicy = Field(
+        default="error", description="clips that cannot be trained on"
+    )
+    labels: LabelChoice = Field(
+        default="paper", description="class names: of the label files as they are, or put right"
+    )
+    allow_overlap: bool = Field(
+        default=False, description="score clips that were trained on; recorded, never ranked"
+    )
     cache: str = Field(default="runs/cache", description="frames, features, lists, mini world")
     cache_frames: bool = True
     workers: int = Field(default=0, ge=0, description="decoding processes a job")

@@ -11,11 +11,14 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
 from bench.recipe import Recipe
 
 FORMAT = 1
+
+TrainPolicy = Literal["error", "replace-within-class", "skip"]
+"""What a training does about a clip that cannot be used."""
 
 
 class _Frozen(BaseModel):
@@ -60,11 +63,22 @@ class ClipsRef(_Frozen):
     listed: int | None = None
     num_classes: int | None = None
     synthetic: bool = False
+    labels: str = Field(
+        default="",
+        description="which class names: 'paper' (the label file as it is), 'official', "
+        "either with ', spaced'; '' = not stated",
+    )
 
     def identity(self) -> dict[str, Any]:
         """Content only: where the files lie does not matter, nor what they are called."""
         if self.list_sha256 is None or self.classes_sha256 is None:
-            return {"dataset": self.dataset, "list": self.clip_list, "classes": self.classes}
+            usual = self.labels in ("", "paper")
+            return {
+                "dataset": self.dataset,
+                "list": self.clip_list,
+                "classes": self.classes,
+                **({} if usual else {"labels": self.labels}),
+            }
         return {"list": self.list_sha256, "classes": self.classes_sha256}
 
 
@@ -97,7 +111,7 @@ class _Job(_Frozen):
     )
     threads: int = Field(default=1, description="torch threads on CPU")
     workers: int = Field(default=0, description="decoding processes")
-    policy: Literal["error", "count-as-wrong", "exclude"] = "error"
+    policy: str = Field(default="error", description="what becomes of clips that cannot be used")
 
     def identity(self) -> dict[str, Any]:
         """Everything that could change the number."""
@@ -129,7 +143,14 @@ class TrainJob(_Job):
     """Train a method on a clip list; the result is a checkpoint."""
 
     kind: Literal["train"] = "train"
+    policy: TrainPolicy = "error"
     parent: str | None = Field(default=None, description="key of the training it starts from")
+
+    @field_validator("policy", mode="before")
+    @classmethod
+    def _as_once_called(cls, value: object) -> object:
+        """Trainings once had the names of evaluation; both left bad clips out."""
+        return "skip" if value in ("exclude", "count-as-wrong") else value
 
     @property
     def starts_from(self) -> str | None:
@@ -150,8 +171,12 @@ class EvaluateJob(_Job):
     """
 
     kind: Literal["evaluate"] = "evaluate"
+    policy: Literal["error", "count-as-wrong", "exclude"] = "error"
     parent: str | None = Field(default=None, description="key of the training, None for CLIP")
     metrics: tuple[str, ...] = ("top1", "top5")
+    overlap: int = Field(
+        default=0, description="scored clips that were trained on; only where that was allowed"
+    )
 
     def identity(self) -> dict[str, Any]:
         """The common part, the parent and the views; training values do not matter."""

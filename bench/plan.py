@@ -112,7 +112,7 @@ class _Builder:
         self._clips: dict[tuple[str, str, str], tuple[ClipsRef, str | None]] = {}
         self._trained: dict[Training, str] = {}
         self._sources: dict[str, DatasetSource] = {}
-        self._disjoint: set[tuple[str, str]] = set()
+        self._overlaps: dict[tuple[str, str], frozenset[str]] = {}
 
     def row(self, name: str) -> RowFacts:
         if name not in self._facts:
@@ -145,16 +145,17 @@ class _Builder:
             views = {"views_clips": wanted.views.clips, "views_crops": wanted.views.crops}
             recipe = recipe.model_copy(update=views)
         clips, lacking = self._clips_of(wanted.dataset, wanted.clip_list, wanted.classes)
-        if trial.training is not None:
-            self._refuse_overlap(trial.training, clips)
+        overlap = self._overlap(trial.training, clips)
         seed = derive_seed(what="evaluate", dataset=wanted.dataset, clip_list=wanted.clip_list)
         row = self.row(trial.method)
         released, no_file = self._released(row.released)
         job = EvaluateJob(
             **self._common(trial.method, trial.setting, recipe, clips),
             seed=seed,
+            policy=self.config.policy,
             parent=parent,
             metrics=wanted.metrics,
+            overlap=overlap,
             released=released,
         )
         key = self._keep(job, parent, lacking, no_file)
@@ -175,12 +176,23 @@ class _Builder:
             train_data=_train_data(trial.training, row),
         )
 
-    def _refuse_overlap(self, training: Training, evaluated: ClipsRef) -> None:
-        trained, _ = self._clips_of(training.dataset, training.clip_list, training.classes)
-        pair = (trained.list_file, evaluated.list_file)
-        if pair not in self._disjoint:
-            check_disjoint(trained, evaluated)
-            self._disjoint.add(pair)
+    def _overlap(self, training: Training | None, evaluated: ClipsRef) -> int:
+        """How many scored clips were trained on, by the training or by what it starts from.
+
+        Raises:
+            DataError: There are some, and the configuration does not allow it.
+        """
+        seen: set[str] = set()
+        while training is not None:
+            trained, _ = self._clips_of(training.dataset, training.clip_list, training.classes)
+            pair = (trained.list_file, evaluated.list_file)
+            if pair not in self._overlaps:
+                allowed = self.config.allow_overlap
+                found = check_disjoint(trained, evaluated, allow_overlap=allowed)
+                self._overlaps[pair] = frozenset(found)
+            seen |= self._overlaps[pair]
+            training = training.starts_from
+        return len(seen)
 
     def _training(self, wanted: Training) -> str:
         if wanted not in self._trained:
@@ -197,7 +209,13 @@ class _Builder:
             )
             common = self._common(wanted.method, wanted.setting, recipe, clips)
             released, no_file = self._released(self.row(wanted.method).starts_from_released)
-            job = TrainJob(**common, seed=seed, parent=above, released=released)
+            job = TrainJob(
+                **common,
+                seed=seed,
+                policy=self.config.train_policy,
+                parent=above,
+                released=released,
+            )
             self._trained[wanted] = self._keep(job, above, lacking, no_file)
         return self._trained[wanted]
 
@@ -231,7 +249,6 @@ class _Builder:
             "cache": str(self.cache) if self.config.cache_frames else "",
             "threads": self.config.threads,
             "workers": self.config.workers,
-            "policy": self.config.policy,
         }
 
     def _method(self, row: str, setting: str) -> MethodRef:
@@ -271,6 +288,7 @@ class _Builder:
                 config,
                 self.cache,
                 None if known is None else lambda: self._source(known).class_names(),
+                self.config.labels,
             )
         return self._sources[dataset]
 

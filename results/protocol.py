@@ -2,8 +2,9 @@
 
 In the fingerprint: everything that makes the task easier or harder whatever the method: the
 backbone and what it was pre-trained on, the clips and class names that were scored, how many of
-the clips, the frames, pixels and views a method was given, and whether the checkpoint was chosen
-by its score (one that others released counts as a choice of its own, since nobody can tell).
+the clips and which of them gave no frames, the frames, pixels and views a method was given,
+whether clips were scored that had been trained on, and whether the checkpoint was chosen by its
+score (one that others released counts as a choice of its own, since nobody can tell).
 
 Not in it, but shown with every cell: what belongs to the method (prompt texts, frame sampling and
 normalisation) and the arithmetic precision.
@@ -34,7 +35,7 @@ _AGREE = (
     "image_size",
     "views",
 )
-_SHOWN = ("pipeline", "precision", "checkpoint")
+_SHOWN = ("pipeline", "precision", "checkpoint", "labels")
 
 _UNSELECTED = ("last", "none (zero-shot)")
 """CLIP as it comes and the last checkpoint agree: neither was chosen by its score."""
@@ -47,6 +48,13 @@ def agreeing_facts(record: EvaluationRecord) -> Facts:
     chosen = "no" if protocol.checkpoint in _UNSELECTED else protocol.checkpoint
     facts["checkpoint chosen by score"] = chosen
     facts["clips scored"] = str(record.counts.scored)
+    # Only where there are some, so that all other fingerprints are as they were.
+    if record.bad_clips:
+        named = "\n".join(sorted(clip.clip for clip in record.bad_clips))
+        digest = hashlib.sha256(named.encode(errors="surrogateescape")).hexdigest()[:8]
+        facts["clips without frames"] = f"{len(record.bad_clips)} (sha256 {digest})"
+    if protocol.overlap:
+        facts["scored clips that were trained on"] = str(protocol.overlap)
     return facts
 
 

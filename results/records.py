@@ -68,6 +68,12 @@ class Protocol(_Frozen):
     views: str = Field(description="clips x crops, for example 4x3")
     precision: str
     checkpoint: str = Field(description="'last', 'none (zero-shot)', or 'released'")
+    labels: str = Field(
+        default="",
+        description="'paper': names of the label file as it is; 'official': of the classes that "
+        "the clips have officially; either with ', spaced'; '' in older records",
+    )
+    overlap: int = Field(default=0, description="scored clips that were trained on")
 
 
 class TrainRecord(_Frozen):
@@ -91,6 +97,11 @@ class TrainRecord(_Frozen):
     )
     counts: Counts
     bad_clips: tuple[BadClip, ...] = ()
+    policy: str = Field(default="error", description="what was done about bad clips")
+    replaced: int = Field(
+        default=0, description="times that another clip of its class took a bad clip's place"
+    )
+    left_out: int = Field(default=0, description="times that a bad clip left its place empty")
     recipe: dict[str, object]
     provenance: Provenance
 

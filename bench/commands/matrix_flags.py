@@ -41,7 +41,31 @@ def add_matrix_flags(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="override a configuration key, e.g. settings.few-shot.options.shots=[2,4]",
     )
+    _add_protocol_flags(parser)
     parser.add_argument("--out", metavar="DIR", help="run folder (default: runs/<configuration>)")
+
+
+def _add_protocol_flags(parser: argparse.ArgumentParser) -> None:
+    """Flags for keys of the configuration that change what a number means."""
+    for flag, choices, what in (
+        ("--policy", ("error", "count-as-wrong", "exclude"), "clips that cannot be scored"),
+        ("--train-policy", ("error", "replace-within-class", "skip"), "those to train on"),
+        ("--labels", ("paper", "official"), "class names: the label files as they are, or right"),
+    ):
+        parser.add_argument(
+            flag, choices=choices, help=f"{what} (default: as the configuration says: {choices[0]})"
+        )
+    parser.add_argument(
+        "--allow-overlap",
+        action="store_true",
+        help="score clips that were trained on; such numbers are marked and not ranked with others",
+    )
+
+
+def _protocol_overrides(args: argparse.Namespace) -> dict[str, object]:
+    given = {name: getattr(args, name) for name in ("policy", "train_policy", "labels")}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    return {**chosen, **({"allow_overlap": True} if args.allow_overlap else {})}
 
 
 def configuration(
@@ -61,6 +85,7 @@ def configuration(
     from bench.config import load_config
 
     overrides = dict(parse_assignment("--set", text) for text in args.set)
+    overrides |= _protocol_overrides(args)
     if args.plugin:
         broken = methods.load_plugins(args.plugin)
         if broken:

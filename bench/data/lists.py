@@ -139,13 +139,19 @@ def check_fit(
         )
 
 
-def load_clips(ref: ClipsRef, *, policy: Policy = "error") -> ClipSet:
+def load_clips(
+    ref: ClipsRef,
+    *,
+    policy: Policy = "error",
+    choices: str = "policy = 'count-as-wrong' or 'exclude'",
+) -> ClipSet:
     """The clips a reference names, checked against its class list and the files.
 
     Args:
         ref: What the plan wrote down.
         policy: ``error`` refuses missing files; otherwise they stay in the set, with the path
             where they were expected, and the loader reports them one by one.
+        choices: What the error about missing files offers.
 
     Returns:
         The clips in the order of the list.
@@ -163,7 +169,7 @@ def load_clips(ref: ClipsRef, *, policy: Policy = "error") -> ClipSet:
     found = locate_clips(root, clip_list)
     missing = [entry.path for entry in clip_list.entries if entry.path not in found]
     if missing and (policy == "error" or not found):
-        raise _missing(ref, clip_list, missing)
+        raise _missing(ref, clip_list, missing, choices)
     clips = tuple(
         Clip(entry.path, root / found.get(entry.path, entry.path), entry.label)
         for entry in clip_list.entries
@@ -209,7 +215,7 @@ def locate_clips(root: Path, clip_list: ClipList) -> dict[str, str]:
     return found
 
 
-def _missing(ref: ClipsRef, clip_list: ClipList, missing: Sequence[str]) -> DataError:
+def _missing(ref: ClipsRef, clip_list: ClipList, missing: Sequence[str], choices: str) -> DataError:
     total = len(clip_list.entries)
     named = ", ".join(missing[:3]) + (", …" if len(missing) > 3 else "")
     if len(missing) == total:
@@ -217,7 +223,7 @@ def _missing(ref: ClipsRef, clip_list: ClipList, missing: Sequence[str]) -> Data
             f"check 'root' of {ref.dataset} in the configuration; bench data prepare {ref.dataset}"
         )
     else:
-        step = "get them, or set policy = 'count-as-wrong' or 'exclude' in the configuration"
+        step = f"get them, or set {choices} in the configuration"
     return DataError(
         f"{len(missing)} of {total} clips of {ref.dataset}/{ref.clip_list} are missing",
         got=f"below {ref.root} there is no {named}",
@@ -257,7 +263,8 @@ def check_disjoint(
             f"also in the training list {train.clip_list}",
             got=", ".join(overlap[:3]) + (", …" if len(overlap) > 3 else ""),
             allowed="training and evaluation lists without a common clip",
-            next_step="evaluate on the split that belongs to the training list",
+            next_step="evaluate on the split that belongs to the training list; or say "
+            "--allow-overlap: the number is then marked, and never ranked with clean ones",
         )
     return overlap
 

@@ -28,6 +28,7 @@ from bench.data.derive import (
     zero_shot_classes,
 )
 from bench.data.expected import expected_classes, expected_clips
+from bench.data.label_choice import LabelChoice, described, official_names, styled
 from bench.data.lists import check_fit, list_text, read_list
 from bench.data.manifest import Manifest, read_manifest
 from bench.data.manifest_cache import OfficialData, cached_manifest
@@ -53,6 +54,8 @@ class DatasetSource:
         cache: Folder that derived lists are written to.
         source_classes: Names of the source set's classes, or a function that gives them when a
             zero-shot draw needs them.
+        labels: Given label files as they are, or put right by the official annotations; what the
+            dataset's own configuration says wins.
     """
 
     def __init__(
@@ -61,11 +64,13 @@ class DatasetSource:
         config: DatasetConfig,
         cache: Path,
         source_classes: SourceClasses | None = None,
+        labels: LabelChoice = "paper",
     ) -> None:
         self.spec = spec
         self.config = config
         self.cache = cache
         self._source_classes = source_classes
+        self._labels: LabelChoice = labels
         self._refs: dict[tuple[str, str], ClipsRef] = {}
         self._class_files: dict[str, tuple[Path, tuple[str, ...]]] = {}
 
@@ -166,6 +171,11 @@ class DatasetSource:
         list_file = self._clip_list(clip_list, classes, names)
         entries = read_list(list_file)
         check_fit(entries, names, classes=classes, dataset=self.spec.name)
+        given = clip_list in self.config.lists and classes in self.config.labels
+        if given and self._choice == "official":
+            right = official_names(names, entries, self.manifest)
+            if right != names:
+                class_file, names = self._names_file(classes, right), right
         if clip_list in self.config.lists and classes not in self.config.labels:
             self._check_names(clip_list, classes, list_file, names)
         return ClipsRef(
@@ -180,7 +190,15 @@ class DatasetSource:
             listed=len(entries.entries),
             num_classes=len(names),
             synthetic=self.spec.synthetic,
+            labels=described(
+                self._choice if classes in self.config.labels else "official",
+                self.config.class_name_style,
+            ),
         )
+
+    @property
+    def _choice(self) -> LabelChoice:
+        return self.config.class_names or self._labels
 
     def _absent(self, clip_list: str, classes: str) -> ClipsRef:
         """What can be said of a clip set before its data are there."""
@@ -198,6 +216,7 @@ class DatasetSource:
             listed=expected_clips(self.spec.name, clip_list, classes),
             num_classes=expected_classes(self.spec.name, classes),
             synthetic=self.spec.synthetic,
+            labels=described(self._choice, self.config.class_name_style),
         )
 
     def _class_list(self, classes: str) -> tuple[Path, tuple[str, ...]]:
@@ -205,15 +224,23 @@ class DatasetSource:
             given = self.config.labels.get(classes)
             if given is None:
                 names = self._derived_names(classes)
-                file = self._lists_folder / f"classes-{classes}.{names_sha256(names)[:8]}.csv"
-                _write_once(file, class_table(names))
+                file = self._names_file(classes, names)
             else:
                 file = _path(given)
                 if not file.is_file():
                     raise self._missing_given(f"class list '{classes}'", "labels", classes, file)
                 names = read_class_names(file)
+            wanted = styled(names, self.config.class_name_style)
+            if wanted != names:
+                file, names = self._names_file(classes, wanted), wanted
             self._class_files[classes] = (file, names)
         return self._class_files[classes]
+
+    def _names_file(self, classes: str, names: Sequence[str]) -> Path:
+        """A file of our own with class names; its name says what is in it."""
+        file = self._lists_folder / f"classes-{classes}.{names_sha256(names)[:8]}.csv"
+        _write_once(file, class_table(names))
+        return file
 
     def _missing_given(self, what: str, table: str, key: str, file: Path) -> MissingDataError:
         return MissingDataError(

@@ -10,10 +10,13 @@ from bench.data.clips import ClipSet
 from bench.data.lists import Policy
 from bench.data.loading import LoadedClip
 from bench.errors import DataError
+from bench.jobs import TrainPolicy
 from results.records import BadClip, Counts
 
 SEARCH_SECONDS = 60.0
 """How long the rest of a list is searched for more bad clips, to name them all at once."""
+SCORING_CHOICES = "policy = 'count-as-wrong' or 'exclude'"
+TRAINING_CHOICES = "train_policy = 'replace-within-class' or 'skip'"
 _NAMED = 20
 
 
@@ -24,11 +27,20 @@ class BadClips:
         clips: The list they belong to.
         policy: ``error`` stops the job; the others let it go on without them.
         known: Those of an earlier attempt.
+        choices: What the error offers.
     """
 
-    def __init__(self, clips: ClipSet, policy: Policy, known: Iterable[BadClip] = ()) -> None:
+    def __init__(
+        self,
+        clips: ClipSet,
+        policy: Policy | TrainPolicy,
+        known: Iterable[BadClip] = (),
+        *,
+        choices: str = SCORING_CHOICES,
+    ) -> None:
         self._clips = clips
         self._policy = policy
+        self._choices = choices
         self._found = {bad.clip: bad for bad in known}
 
     def note(self, bad: BadClip, rest: Iterator[LoadedClip | BadClip]) -> None:
@@ -44,6 +56,10 @@ class BadClips:
         self._found[bad.clip] = bad
         if self._policy == "error":
             raise self._error(complete=self._search(rest))
+
+    def __contains__(self, clip: str) -> bool:
+        """Whether the clip of that id is known to be bad."""
+        return clip in self._found
 
     def all(self) -> tuple[BadClip, ...]:
         """Every bad clip, in the order in which they were met."""
@@ -84,8 +100,5 @@ class BadClips:
             f"{len(found)} {noun} of {self._clips.dataset}/{self._clips.name} cannot be used",
             got="; ".join(lines),
             allowed="clips that give frames; bench data check shows what is wrong with each",
-            next_step=(
-                "replace the files, or set policy = 'count-as-wrong' or 'exclude' in the "
-                "configuration"
-            ),
+            next_step=f"replace the files, or set {self._choices} in the configuration",
         )

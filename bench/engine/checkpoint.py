@@ -173,6 +173,8 @@ class Progress:
         bad_clips: Fields of a ``results.records.BadClip`` for each clip that could not be used.
         seconds: Time spent so far, in this attempt and earlier ones.
         scaler: State of the loss scaler.
+        replaced: How many times a bad clip was replaced by another.
+        left_out: How many times there was nothing in its place.
     """
 
     key: str
@@ -183,6 +185,8 @@ class Progress:
     bad_clips: list[dict[str, str]]
     seconds: float
     scaler: dict[str, Any]
+    replaced: int = 0
+    left_out: int = 0
 
 
 @dataclass(frozen=True)

@@ -318,6 +318,8 @@ def _protocol(job: EvaluateJob, built: Built, clips: ClipSet, precision: Precisi
         views=f"{recipe.views_clips}x{recipe.views_crops}",
         precision=precision.used,
         checkpoint=_which_checkpoint(job),
+        labels=job.clips.labels,
+        overlap=job.overlap,
     )
 
 

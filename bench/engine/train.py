@@ -11,7 +11,7 @@ import logging
 import math
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -20,10 +20,10 @@ import torch
 from torch import Tensor
 
 from bench.data.clips import ClipSet
-from bench.data.lists import load_clips, missing_clips
+from bench.data.lists import Policy, load_clips, missing_clips
 from bench.data.loading import LoadedClip
 from bench.engine import checkpoint
-from bench.engine.bad_clips import BadClips
+from bench.engine.bad_clips import TRAINING_CHOICES
 from bench.engine.batches import Counting, MicroStep, count_steps, epoch_updates
 from bench.engine.build import build_method
 from bench.engine.chunks import choose_chunk, split
@@ -39,6 +39,7 @@ from bench.engine.starting import inherit
 from bench.engine.stopping import Interrupted, StopRequest
 from bench.engine.text_once import TextOfUpdate
 from bench.engine.two_pass import backward_over_update, check_recipe
+from bench.engine.usable_clips import Batches, Loader, UsableClips
 from bench.errors import BenchError
 from bench.jobs import TrainJob
 from bench.seeds import derive_seed, seed_everything
@@ -52,7 +53,6 @@ _TOLERATED = 25
 """Updates in a row whose loss may overflow in fp16; in fp32 none may."""
 
 _log = logging.getLogger(__name__)
-Batches = Iterator[list[LoadedClip | BadClip]]
 
 
 class TrainingError(BenchError):
@@ -67,6 +67,8 @@ class _Position:
     clips_seen: int = 0
     loss: float | None = None
     overflows: int = 0
+    replaced: int = 0
+    left_out: int = 0
 
 
 def run_training(
@@ -94,7 +96,8 @@ def run_training(
         OSError: Also on a full disk; no half file is left.
     """
     torch.set_num_threads(job.threads)
-    clips = load_clips(job.clips, policy=job.policy)
+    policy: Policy = "error" if job.policy == "error" else "exclude"
+    clips = load_clips(job.clips, policy=policy, choices=TRAINING_CHOICES)
     counting = count_steps(len(clips), job.recipe)
     run = TrainingRun(
         job, folder, parents, clips, counting, shortcuts or Shortcuts.from_environment()
@@ -134,7 +137,12 @@ class TrainingRun:
         inputs = open_inputs(job, clips, built, self.precision, self.shortcuts)
         self.loader, self.normalise = inputs.loader, inputs.together
         self.loss, self.chunk = inputs.loss, inputs.chunk
-        self.bad = BadClips(clips, job.policy)
+
+        def few_at_once() -> Loader:
+            alone = job.model_copy(update={"workers": min(1, job.workers)})
+            return open_inputs(alone, clips, built, self.precision, self.shortcuts).loader
+
+        self.usable = UsableClips(job, clips, few_at_once)
         self.heartbeat = Heartbeat(folder)
         self.at = _Position()
         self.saved = time.monotonic()
@@ -157,10 +165,9 @@ class TrainingRun:
             state.restore(self.method, self.optimiser, optimised_names(self.method))
             if done.scaler:
                 self.scaler.load_state_dict(done.scaler)
-            self.at = _Position(done.updates, done.clips_seen, done.loss)
-            self.bad = BadClips(
-                self.clips, self.job.policy, (BadClip(**bad) for bad in done.bad_clips)
-            )
+            counts = done.replaced, done.left_out
+            self.at = _Position(done.updates, done.clips_seen, done.loss, 0, *counts)
+            self.usable.resume([BadClip(**fields) for fields in done.bad_clips], *counts)
             self.watch.earlier = done.seconds
             self.chunk = done.chunk
             if done.updates:
@@ -192,6 +199,7 @@ class TrainingRun:
             raise
         finally:
             self.loader.close()
+            self.usable.close()
 
     def _update(
         self,
@@ -213,7 +221,7 @@ class TrainingRun:
         together: list[LoadedClip] = []
         for step in steps:
             stop.check()
-            loaded = self._usable(step, next(batches), batches)
+            loaded = self.usable.groups(step, next(batches), batches, epoch)
             if self.method.loss_spans_update:
                 together += chain.from_iterable(loaded)
             elif any(loaded):
@@ -230,6 +238,7 @@ class TrainingRun:
         self.schedule.after_update(epoch, number)
         self.at.updates += 1
         self.at.clips_seen += clips
+        self.at.replaced, self.at.left_out = self.usable.replaced, self.usable.left_out
         self.heartbeat.beat(
             self.at.clips_seen,
             epoch=epoch + 1,
@@ -240,22 +249,6 @@ class TrainingRun:
         )
         if self.at.updates < self.total_updates and self._due():
             self.save()
-
-    def _usable(
-        self, step: MicroStep, items: list[LoadedClip | BadClip], rest: Batches
-    ) -> list[list[LoadedClip]]:
-        """The clips of each group that gave frames."""
-        remaining = iter(items)
-        groups: list[list[LoadedClip]] = []
-        for group in step.groups:
-            groups.append([])
-            for _ in group.clips:
-                item = next(remaining)
-                if isinstance(item, BadClip):
-                    self.bad.note(item, chain(remaining, chain.from_iterable(rest)))
-                else:
-                    groups[-1].append(item)
-        return groups
 
     def _micro_step(
         self, epoch: int, step: MicroStep, groups: list[list[LoadedClip]], text: Tensor | None
@@ -350,7 +343,9 @@ class TrainingRun:
                 clips_seen=self.at.clips_seen,
                 loss=self.at.loss,
                 chunk=self.chunk,
-                bad_clips=[bad.model_dump() for bad in self.bad.all()],
+                bad_clips=[bad.model_dump() for bad in self.usable.bad.all()],
+                replaced=self.at.replaced,
+                left_out=self.at.left_out,
                 seconds=self.watch.seconds,
                 scaler=self.scaler.state_dict(),
             ),
@@ -370,7 +365,7 @@ class TrainingRun:
         sha256 = checkpoint.save_weights(method, self._kept(), self.folder / checkpoint.WEIGHTS)
         self.heartbeat.end()
         missing = 0 if job.policy == "error" else len(missing_clips(self.clips))
-        counts = self.bad.counts(missing)
+        counts = self.usable.bad.counts(missing)
         trainable = set(method.trainable_names())
         sizes = {name: value.numel() for name, value in method.named_parameters()}
         return TrainRecord(
@@ -387,7 +382,10 @@ class TrainingRun:
             total_parameters=sum(sizes.values()),
             initialised_from=job.starts_from,
             counts=counts.model_copy(update={"scored": counts.decoded}),
-            bad_clips=self.bad.all(),
+            bad_clips=self.usable.bad.all(),
+            policy=job.policy,
+            replaced=self.at.replaced,
+            left_out=self.at.left_out,
             recipe=self.recipe.model_dump(mode="json") | {"precision_used": self.precision.used},
             provenance=provenance(
                 self.watch,

@@ -202,7 +202,8 @@ def test_training_on_evaluated_clips_is_refused(tmp_path: Path) -> None:
         "4 of 5 clips of hmdb51/val1 are also in the training list few_shot_2\n"
         "  got:     a.avi, b.avi, c.avi, …\n"
         "  allowed: training and evaluation lists without a common clip\n"
-        "  next:    evaluate on the split that belongs to the training list"
+        "  next:    evaluate on the split that belongs to the training list; or say "
+        "--allow-overlap: the number is then marked, and never ranked with clean ones"
     )
     allowed = check_disjoint(train, evaluate, allow_overlap=True)
     assert allowed == ("a.avi", "b.avi", "c.avi", "d.avi")

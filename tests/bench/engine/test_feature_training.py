@@ -175,8 +175,9 @@ class Spoilt:
         return self._video.get_frames(indices)
 
 
+@pytest.mark.parametrize("policy", ["skip", "replace-within-class"])
 def test_clips_that_give_only_some_frames_are_used_as_without_features(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, policy: str
 ) -> None:
     world = make_world(tmp_path / "world")
     (world.root / "videos" / "2_4.avi").unlink()
@@ -187,7 +188,7 @@ def test_clips_that_give_only_some_frames_are_used_as_without_features(
 
     monkeypatch.setattr(decode, "open_video", opened)
     monkeypatch.setattr(decoded_clips, "open_video", opened)
-    job = job_of(world, tmp_path / "cache", policy="exclude", recipe={"epochs": 8})
+    job = job_of(world, tmp_path / "cache", policy=policy, recipe={"epochs": 8})
     kept, weights = run(job, tmp_path / "kept")
     again, same = run(job, tmp_path / "again")
     plain, expected = run(job, tmp_path / "plain", shortcuts=ON_FRAMES)
@@ -202,9 +203,10 @@ def test_clips_that_give_only_some_frames_are_used_as_without_features(
             bad.clip: bad for bad in plain.bad_clips
         }
         assert (record.counts, record.clips_seen) == (plain.counts, plain.clips_seen)
+        assert (record.replaced, record.left_out) == (plain.replaced, plain.left_out)
     # Some windows of the spoilt clip leave its last frames out, and these were used.
-    lost = len(kept.bad_clips) * 8
-    assert plain.clips_seen > 2 * 8 * 8 - lost
+    assert 0 < plain.replaced + plain.left_out < len(kept.bad_clips) * 8
+    assert plain.clips_seen == 2 * 8 * 8 - plain.left_out
 
 
 @pytest.mark.parametrize(

@@ -298,13 +298,13 @@ def test_a_bad_clip_stops_the_training_by_name(damaged: World, folder: Path) -> 
         "1 clip of squares/noted cannot be used\n"
         "  got:     note.mp4 (not_video)\n"
         "  allowed: clips that give frames; bench data check shows what is wrong with each\n"
-        "  next:    replace the files, or set policy = 'count-as-wrong' or 'exclude' in the "
-        "configuration"
+        "  next:    replace the files, or set train_policy = 'replace-within-class' or 'skip' in "
+        "the configuration"
     )
 
 
 def test_bad_clips_can_be_left_out_and_are_counted(damaged: World, tmp_path: Path) -> None:
-    job = damaged.train_job(clips=damaged.clips("both"), policy="exclude")
+    job = damaged.train_job(clips=damaged.clips("both"), policy="skip")
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     whole.mkdir()
     parts.mkdir()
@@ -321,12 +321,15 @@ def test_bad_clips_can_be_left_out_and_are_counted(damaged: World, tmp_path: Pat
         ("lost.mp4", "missing"),
     }
     assert record.clips_seen < 3 * 16
+    assert (record.policy, record.replaced) == ("skip", 0)
+    assert record.left_out == 3 * 16 - record.clips_seen
     with pytest.raises(Interrupted):
         run_training(job, parts, {}, stop=StopAt(8))
     resumed = run_training(job, parts, {})
     assert resumed.checkpoint_sha256 == record.checkpoint_sha256
     assert set(resumed.bad_clips) == set(record.bad_clips)
     assert resumed.clips_seen == record.clips_seen
+    assert resumed.left_out == record.left_out
 
 
 def test_a_recipe_may_count_updates_and_end_within_an_epoch(world: World, tmp_path: Path) -> None:

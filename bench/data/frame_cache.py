@@ -2,18 +2,14 @@
 
 A file is written under another name and moved, so that readers never see half of one; a checksum
 inside tells a damaged file, which is made anew. The cache is only ever a saving: when the disk is
-full, the limit is reached or the folder cannot be written, frames are computed as without it.
+full, there is no room or the folder cannot be written, frames are computed as without it.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import logging
-import os
-import shutil
-import tempfile
 import zlib
 from functools import cache
 from importlib import metadata
@@ -25,12 +21,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from bench.data import decode
+from bench.data.cache_room import CacheRoom
 from bench.data.pipelines.base import ClipFrames, Pipeline, PipelineSpec
 from bench.data.storage import locate
-
-DEFAULT_LIMIT = 32 * 2**30
-KEEP_FREE = 2**30
-"""Bytes of the disk that the cache leaves alone."""
 
 _log = logging.getLogger(__name__)
 
@@ -41,18 +34,16 @@ class CachedPipeline:
     Args:
         pipeline: What computes the frames.
         folder: Where they are kept; made on the first write.
-        limit: Bytes of all files in ``folder`` together, after which nothing is added.
+        limit: Bytes of all files in ``folder`` together; what was not used for longest makes room.
+            None: half of what the disk has left without the cache.
     """
 
-    def __init__(self, pipeline: Pipeline, folder: Path, *, limit: int = DEFAULT_LIMIT) -> None:
+    def __init__(self, pipeline: Pipeline, folder: Path, *, limit: int | None = None) -> None:
         self.spec: PipelineSpec = pipeline.spec
         self.hits = 0
         self._pipeline = pipeline
-        self._root = folder
         self._folder = folder / fingerprint(pipeline.spec)
-        self._limit = limit
-        self._used: int | None = None
-        self._closed = pipeline.spec.random
+        self._room = CacheRoom(folder, limit)
 
     def __call__(self, path: Path) -> ClipFrames:
         """Frames of one video, from the cache where it has them.
@@ -67,10 +58,11 @@ class CachedPipeline:
             found = _read(entry)
             if found is not None:
                 self.hits += 1
+                self._room.used(entry)
                 return found
         made = self._pipeline(path)
-        if entry is not None and not self._closed:
-            self._write(entry, made)
+        if entry is not None and not self._room.closed:
+            self._room.put(entry, _serialise(made))
         return made
 
     def _entry(self, path: Path) -> Path | None:
@@ -82,41 +74,6 @@ class CachedPipeline:
         identity = f"{path.absolute()}\0{file.size}\0{file.mtime_ns}"
         name = hashlib.sha256(identity.encode(errors="surrogateescape")).hexdigest()[:32]
         return self._folder / name[:2] / f"{name}.safetensors"
-
-    def _write(self, entry: Path, clip: ClipFrames) -> None:
-        data = _serialise(clip)
-        try:
-            entry.parent.mkdir(parents=True, exist_ok=True)
-            if not self._has_room(len(data)):
-                return
-            handle, temporary = tempfile.mkstemp(dir=entry.parent, suffix=".tmp")
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(data)
-                Path(temporary).replace(entry)
-            except BaseException:
-                Path(temporary).unlink(missing_ok=True)
-                raise
-        except OSError as error:
-            self._close(f"cannot be written ({errno.errorcode.get(error.errno or 0, error)})")
-            return
-        self._used = (self._used or 0) + len(data)
-
-    def _has_room(self, size: int) -> bool:
-        if self._used is None:
-            self._used = _bytes_below(self._root)
-        if self._used + size > self._limit:
-            self._close(f"has reached its limit of {self._limit / 2**30:.3g} GiB")
-            return False
-        if shutil.disk_usage(self._root).free < size + KEEP_FREE:
-            self._close(f"has less than {KEEP_FREE / 2**30:.3g} GiB of disk left")
-            return False
-        return True
-
-    def _close(self, why: str) -> None:
-        """Stop adding and say so, once."""
-        self._closed = True
-        _log.warning("the frame cache %s %s; frames are decoded again from now on", self._root, why)
 
 
 def fingerprint(spec: PipelineSpec) -> str:
@@ -170,14 +127,3 @@ def _read(entry: Path) -> ClipFrames | None:
         _log.warning("cached frames %s are damaged (checksum); made anew", entry)
         return None
     return clip
-
-
-def _bytes_below(folder: Path) -> int:
-    total = 0
-    for base, _, names in os.walk(folder):
-        for name in names:
-            try:
-                total += (Path(base) / name).stat().st_size
-            except FileNotFoundError:
-                continue
-    return total

@@ -11,11 +11,11 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Literal, Protocol
+from typing import Literal
 
 from bench.data.folder_index import index_folder
 from bench.data.folder_lock import alone_in
@@ -84,12 +84,8 @@ class ResizeReport:
     bytes_after: int
 
 
-class Progress(Protocol):
-    """Called after each video."""
-
-    def __call__(self, done: int, of: int) -> None:
-        """``done`` of ``of`` videos are finished."""
-        ...
+Progress = Callable[[int, int], None]
+"""Called with how many of how many are finished."""
 
 
 @dataclass(frozen=True)

@@ -230,9 +230,9 @@ def _add_stream(
 ) -> VideoStream:
     name = "global_quality" if codec.encoder == "mpeg4" else "crf"
     value = quality * _LAMBDA if codec.encoder == "mpeg4" else quality
-    stream: VideoStream = copy.add_stream(
-        codec.encoder, rate=rate, options={**codec.options, name: str(value)}
-    )
+    options = {**codec.options, name: str(value)}
+    stream = copy.add_stream(codec.encoder, rate=rate, options=options)
+    assert isinstance(stream, VideoStream)
     stream.width, stream.height, stream.pix_fmt = wanted.width, wanted.height, "yuv420p"
     stream.codec_context.thread_count = 1
     return stream

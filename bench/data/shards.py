@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import tarfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 from bench.data.atomic import write_atomically
 from bench.data.folder_index import index_folder
@@ -46,12 +46,8 @@ class ShardReport:
     superseded: int
 
 
-class Progress(Protocol):
-    """Called after each clip."""
-
-    def __call__(self, done: int, of: int) -> None:
-        """``done`` of ``of`` clips are packed."""
-        ...
+Progress = Callable[[int, int], None]
+"""Called with how many of how many are finished."""
 
 
 @dataclass

@@ -20,8 +20,9 @@ from safetensors.torch import save
 from torch import Tensor
 
 from bench.clip import LoadedBackbone
+from bench.data.cache_room import KEEP_FREE
 from bench.data.clips import Clip
-from bench.data.frame_cache import KEEP_FREE, fingerprint
+from bench.data.frame_cache import fingerprint
 from bench.data.pipelines.base import PipelineSpec
 from bench.data.storage import locate
 from bench.engine.files import write_atomically

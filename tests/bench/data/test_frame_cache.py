@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.data import frame_cache
+from bench.data import cache_room
 from bench.data.decode import DecodeError
 from bench.data.decoded_clips import DecodedClips
 from bench.data.frame_cache import CachedPipeline, fingerprint
@@ -24,7 +24,7 @@ def video(tmp_path: Path) -> Path:
 
 
 def entries(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name[0] != ".")
 
 
 def assert_equal(one: ClipFrames, other: ClipFrames) -> None:
@@ -115,10 +115,92 @@ def test_the_limit_is_kept_and_said_once(tmp_path: Path, caplog: pytest.LogCaptu
     )
 
 
+def age(path: Path, seconds: float) -> None:
+    then = path.stat().st_mtime - seconds
+    os.utime(path, (then, then))
+
+
+def entry_of(cache: Path, video: Path) -> Path:
+    """The entry that a first look at a video makes."""
+    before = set(entries(cache))
+    CachedPipeline(build(SPEC), cache)(video)
+    (made,) = set(entries(cache)) - before
+    return made
+
+
+def test_what_was_not_used_for_longest_makes_room(tmp_path: Path) -> None:
+    videos = [write_video(tmp_path / f"{n}.mp4", frames=10 + n) for n in range(4)]
+    cache = tmp_path / "cache"
+    made = [entry_of(cache, path) for path in videos[:3]]
+    for position, entry in enumerate(made):
+        age(entry, 300 - 100 * position)
+    size = max(entry.stat().st_size for entry in made)
+    # The oldest entry is read, so that the second oldest is the one to go.
+    cached = CachedPipeline(build(SPEC), cache, limit=int(3.4 * size))
+    for path in (videos[0], videos[3]):
+        assert_equal(cached(path), build(SPEC)(path))
+    assert cached.hits == 1
+    assert not made[1].exists()
+    assert made[0].exists() and made[2].exists()
+    assert len(entries(cache)) == 3
+
+
+def test_a_tiny_limit_changes_no_frame(tmp_path: Path) -> None:
+    videos = [write_video(tmp_path / f"{n}.mp4", frames=10 + n) for n in range(4)]
+    plain = [build(SPEC)(path) for path in videos]
+    for limit in (0, 1, 13_000, 26_000):
+        for _ in range(3):
+            cached = CachedPipeline(build(SPEC), tmp_path / "cache", limit=limit)
+            for path, frames in zip(videos, plain, strict=True):
+                assert_equal(cached(path), frames)
+        sizes = [path.stat().st_size for path in entries(tmp_path / "cache")]
+        assert sum(sizes) <= limit
+        assert len(sizes) == limit // 13_000
+
+
+def test_a_list_longer_than_the_limit_still_finds_what_fits(tmp_path: Path) -> None:
+    videos = [write_video(tmp_path / f"{n}.mp4", frames=10 + n) for n in range(4)]
+    hits = []
+    for _ in range(3):
+        cached = CachedPipeline(build(SPEC), tmp_path / "cache", limit=26_000)
+        for path in videos:
+            cached(path)
+        hits.append(cached.hits)
+    assert hits == [0, 2, 2]
+
+
+@pytest.mark.parametrize("content", ["", "garbage", "-5"])
+def test_a_ledger_that_is_wrong_is_added_up_anew(tmp_path: Path, content: str) -> None:
+    videos = [write_video(tmp_path / f"{n}.mp4", frames=10 + n) for n in range(4)]
+    cache = tmp_path / "cache"
+    for path in videos[:2]:
+        age(entry_of(cache, path), 100)
+    (cache / ".used").write_text(content)
+    cached = CachedPipeline(build(SPEC), cache, limit=26_000)
+    for path in videos:
+        assert_equal(cached(path), build(SPEC)(path))
+    sizes = [path.stat().st_size for path in entries(cache)]
+    assert sum(sizes) <= 26_000
+    assert int((cache / ".used").read_text()) == sum(sizes)
+
+
+def test_what_a_killed_process_left_is_cleared_away(video: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    CachedPipeline(build(SPEC), cache)(video)
+    left, fresh = cache / "left.tmp", cache / "fresh.tmp"
+    left.write_bytes(b"x" * 5000)
+    fresh.write_bytes(b"x")
+    age(left, 7200)
+    (cache / ".used").unlink()
+    CachedPipeline(build(SPEC), cache)(write_video(tmp_path / "b.mp4", frames=12))
+    assert not left.exists()
+    assert fresh.exists()
+
+
 def test_a_full_disk_stops_the_cache_only(
     video: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(frame_cache, "KEEP_FREE", 2**62)
+    monkeypatch.setattr(cache_room, "KEEP_FREE", 2**62)
     cached = CachedPipeline(build(SPEC), tmp_path / "cache")
     assert_equal(cached(video), build(SPEC)(video))
     assert entries(tmp_path / "cache") == []
@@ -133,12 +215,16 @@ def test_a_folder_that_cannot_be_written_stops_the_cache_only(
     for _ in range(2):
         assert_equal(cached(video), build(SPEC)(video))
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
-    assert "cannot be written (ENOTDIR)" in caplog.text
+    assert "cannot be written (EEXIST)" in caplog.text
 
 
-def fill(videos: list[Path], cache: Path) -> None:
-    cached = CachedPipeline(build(SPEC), cache)
-    failed = any(cached(path).frames.shape != (4, 3, 32, 32) for path in videos * 5)
+def fill(videos: list[Path], cache: Path, limit: int | None = None) -> None:
+    wanted = [build(SPEC)(path).frames for path in videos]
+    failed = False
+    for _ in range(5):
+        cached = CachedPipeline(build(SPEC), cache, limit=limit)
+        for path, frames in zip(videos, wanted, strict=True):
+            failed |= not np.array_equal(cached(path).frames, frames)
     os._exit(int(failed))
 
 
@@ -156,6 +242,22 @@ def test_processes_share_a_cache(tmp_path: Path) -> None:
     for path in videos:
         assert_equal(cached(path), build(SPEC)(path))
     assert cached.hits == 6
+
+
+def test_processes_that_push_out_each_others_entries_give_the_same_frames(tmp_path: Path) -> None:
+    videos = [write_video(tmp_path / f"{n}.mp4", frames=10 + n) for n in range(6)]
+    context = multiprocessing.get_context("fork")
+    turned = [videos, videos[::-1], videos[3:] + videos[:3]]
+    arguments = [(order, tmp_path / "cache", 40_000) for order in turned]
+    started = [context.Process(target=fill, args=given) for given in arguments]
+    for process in started:
+        process.start()
+    for process in started:
+        process.join(60)
+    assert [process.exitcode for process in started] == [0, 0, 0]
+    kept = entries(tmp_path / "cache")
+    assert {path.suffix for path in kept} == {".safetensors"}
+    assert sum(path.stat().st_size for path in kept) <= 40_000
 
 
 def test_clips_kept_in_memory_equal_decoded_ones(tmp_path: Path) -> None:

@@ -10,30 +10,34 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import json
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from bench.data.annotations.base import Annotations, read_text
+from bench.data.annotations.base import NO_CLASS, Annotations, read_text
 from bench.data.atomic import write_atomically
-from bench.data.folder_index import FolderIndex
+from bench.data.folder_index import FolderIndex, is_mended, stem_of
 from bench.errors import DataError
 
 COLUMNS = ("id", "path", "class_id", "class_name", "splits", "bytes")
+CAPTIONS = "captions"
+"""A further column where clips have captions: a JSON list of sentences."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ManifestRow:
     """One clip.
 
     Attributes:
         id: Stem of the file, or the relative path without extension where stems repeat.
         path: Relative to the folder of the videos.
-        class_id: 0-based, official order.
-        class_name: As in the annotations.
+        class_id: 0-based, official order; ``NO_CLASS`` where clips have captions instead.
+        class_name: As in the annotations, empty without a class.
         splits: Official memberships, for example ``("train1", "val2")``.
         bytes: Size of the file; None when it is not there.
+        captions: Sentences about the clip, for retrieval.
     """
 
     id: str
@@ -42,6 +46,7 @@ class ManifestRow:
     class_name: str
     splits: tuple[str, ...]
     bytes: int | None
+    captions: tuple[str, ...] = ()
 
     @property
     def present(self) -> bool:
@@ -61,8 +66,13 @@ class Manifest:
         """Names in the official order.
 
         Raises:
-            DataError: A class in between has no clip.
+            DataError: A class in between has no clip, or the clips have captions instead.
         """
+        if self.captioned:
+            raise DataError(
+                f"the clips of {self.dataset} have captions, not classes",
+                next_step="use another dataset for classification",
+            )
         names = {row.class_id: row.class_name for row in self.rows}
         gaps = [index for index in range(max(names, default=-1) + 1) if index not in names]
         if gaps or not names:
@@ -72,6 +82,11 @@ class Manifest:
                 allowed="class ids 0 to n-1, each with a clip",
             )
         return tuple(names[index] for index in range(len(names)))
+
+    @property
+    def captioned(self) -> bool:
+        """Whether the clips have captions instead of classes."""
+        return any(row.class_id == NO_CLASS for row in self.rows)
 
     @cached_property
     def splits(self) -> tuple[str, ...]:
@@ -87,11 +102,13 @@ class Manifest:
         """The file's content; equal manifests give equal bytes."""
         table = io.StringIO()
         writer = csv.writer(table, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        captioned = self.captioned
+        writer.writerow((*COLUMNS, CAPTIONS) if captioned else COLUMNS)
         for row in self.rows:
             size = "" if row.bytes is None else row.bytes
             splits = " ".join(row.splits)
-            writer.writerow((row.id, row.path, row.class_id, row.class_name, splits, size))
+            cells = (row.id, row.path, row.class_id, row.class_name, splits, size)
+            writer.writerow((*cells, json.dumps(row.captions)) if captioned else cells)
         return table.getvalue().encode("utf-8", errors="surrogateescape")
 
 
@@ -104,9 +121,14 @@ class ManifestReport:
         present: Those whose file is there.
         missing: Official paths of the others.
         unlisted: Files that no annotation speaks of; they are left out.
-        ambiguous: Clips of which there are several files; the best match was taken.
+        ambiguous: Clips of which there are several files of different size; the best match was
+            taken.
         conflicts: Clips that the annotations list with two classes; the first was kept.
         unlabelled: Clips whose class is held out; they are left out.
+        empty: Clips whose file has no bytes.
+        mended: Clips taken from a folder of mended copies.
+        unusable: Unfinished downloads and links that lead nowhere.
+        unreadable: Folders that could not be read.
     """
 
     annotated: int
@@ -116,6 +138,10 @@ class ManifestReport:
     ambiguous: tuple[str, ...]
     conflicts: tuple[str, ...]
     unlabelled: int
+    empty: tuple[str, ...] = ()
+    mended: tuple[str, ...] = ()
+    unusable: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
     def summary(self) -> str:
         """One line for people."""
@@ -153,16 +179,19 @@ def build_manifest(
     claimed: set[str] = set()
     ambiguous: list[str] = []
     for clip in annotations.clips:
+        stem = clip.stem
         candidates = [file for file in index.find(clip.path) if file not in claimed]
         path = candidates[0] if candidates else clip.path
         if candidates:
             claimed.add(path)
-        if len(candidates) > 1 and stems[clip.stem] == 1:
+        if len(candidates) > 1 and stems[stem] == 1 and _differ(candidates, sizes):
             ambiguous.append(clip.path)
-        unique_id = clip.stem if stems[clip.stem] == 1 else clip.path.rsplit(".", 1)[0]
-        name = annotations.class_names[clip.class_id]
+        unique_id = stem if stems[stem] == 1 else clip.path.rpartition(".")[0]
+        name = "" if clip.class_id == NO_CLASS else annotations.class_names[clip.class_id]
         size = sizes[path] if candidates else None
-        rows.append(ManifestRow(unique_id, path, clip.class_id, name, clip.splits, size))
+        rows.append(
+            ManifestRow(unique_id, path, clip.class_id, name, clip.splits, size, clip.captions)
+        )
     if not claimed:
         raise _nothing_found(dataset, annotations, index, len(sizes))
     rows.sort(key=lambda row: row.path)
@@ -170,12 +199,26 @@ def build_manifest(
         annotated=len(rows),
         present=len(claimed),
         missing=tuple(row.path for row in rows if not row.present),
-        unlisted=tuple(file for file in sizes if file not in claimed),
+        unlisted=_unlisted(sizes, claimed, stems),
         ambiguous=tuple(ambiguous),
         conflicts=annotations.conflicts,
         unlabelled=annotations.unlabelled,
+        empty=tuple(row.path for row in rows if row.bytes == 0),
+        mended=tuple(row.path for row in rows if row.present and is_mended(row.path)),
+        unusable=tuple(index.unusable()),
+        unreadable=tuple(index.unreadable),
     )
     return Manifest(dataset, tuple(rows)), report
+
+
+def _differ(files: list[str], sizes: dict[str, int]) -> bool:
+    """Whether files of one name are more than copies of each other; mended ones are chosen."""
+    return not is_mended(files[0]) and len({sizes[file] for file in files}) > 1
+
+
+def _unlisted(sizes: dict[str, int], claimed: set[str], stems: Counter[str]) -> tuple[str, ...]:
+    """Files of no annotated clip; further copies of one are not among them."""
+    return tuple(file for file in sizes if file not in claimed and stem_of(file) not in stems)
 
 
 def _nothing_found(
@@ -239,4 +282,5 @@ def _parse(values: dict[str, str]) -> ManifestRow:
         class_name=values["class_name"],
         splits=tuple(values["splits"].split()),
         bytes=int(values["bytes"]) if values["bytes"] else None,
+        captions=tuple(json.loads(values.get(CAPTIONS) or "[]")),
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.data.annotations import read_annotations
+from bench.data.annotations import Annotations, annotation_files, read_annotations
 from bench.data.atomic import write_atomically
 from bench.data.folder_index import FolderIndex, FolderListing, index_folder
 from bench.data.manifest import Manifest, ManifestReport, build_manifest, read_manifest
@@ -58,6 +58,60 @@ def prepare_manifest(data: OfficialData) -> tuple[Manifest, ManifestReport]:
     )
 
 
+@dataclass(frozen=True)
+class Refreshed:
+    """What looking at the data again found.
+
+    Attributes:
+        sha256: Of the manifest.
+        manifest: The manifest; None where nothing has changed and it was not read.
+        report: What building it found; None where nothing has changed.
+        annotations: What was read for it; None where nothing has changed.
+    """
+
+    sha256: str
+    manifest: Manifest | None = None
+    report: ManifestReport | None = None
+    annotations: Annotations | None = None
+
+    @property
+    def rebuilt(self) -> bool:
+        """Whether anything had changed."""
+        return self.manifest is not None
+
+
+def refresh_manifest(data: OfficialData, table: Path, state_file: Path) -> Refreshed:
+    """Bring a manifest's file up to date; folders that have not changed are not read again.
+
+    Args:
+        data: Where the videos and the annotations lie; neither is written to.
+        table: The manifest.
+        state_file: What was known of the folders when it was written.
+
+    Raises:
+        DataError: A folder cannot be read or written, or the data do not fit.
+    """
+    state = _read_state(state_file, data)
+    index = _index(data.root, _known(data.root, state))
+    annotated = _annotation_state(data.annotations)
+    kept = state is not None and _sha256(table) == state["sha256"]
+    if state is not None and kept and state["annotations"] == annotated and not index.relisted:
+        return Refreshed(state["sha256"])
+    annotations = read_annotations(data.format, data.annotations)
+    manifest, report = build_manifest(data.dataset, annotations, index)
+    if state is None or not kept or manifest.sha256 != state["sha256"]:
+        write_atomically(table, manifest.to_csv())
+    new_state = {
+        "version": VERSION,
+        "of": data.name,
+        "sha256": manifest.sha256,
+        "annotations": annotated,
+        "folders": _folder_state(index),
+    }
+    write_atomically(state_file, json.dumps(new_state).encode())
+    return Refreshed(manifest.sha256, manifest, report, annotations)
+
+
 def cached_manifest(data: OfficialData, cache: Path) -> Manifest:
     """The manifest of official data, from the cache where nothing has changed.
 
@@ -69,27 +123,8 @@ def cached_manifest(data: OfficialData, cache: Path) -> Manifest:
         DataError: A folder cannot be read or written, or the data do not fit.
     """
     table = cache / "manifests" / f"{data.name}.csv"
-    state_file = table.with_suffix(".json")
-    state = _read_state(state_file)
-    index = _index(data.root, _known(data.root, state))
-    annotations = _annotation_state(data.annotations)
-    if state is not None and state["annotations"] == annotations and not index.relisted:
-        kept = _kept(table, data.dataset, state["sha256"])
-        if kept is not None:
-            return kept
-    manifest, _ = build_manifest(
-        data.dataset, read_annotations(data.format, data.annotations), index
-    )
-    if state is None or _kept(table, data.dataset, manifest.sha256) is None:
-        write_atomically(table, manifest.to_csv())
-    new_state = {
-        "version": VERSION,
-        "sha256": manifest.sha256,
-        "annotations": annotations,
-        "folders": _folder_state(index),
-    }
-    write_atomically(state_file, json.dumps(new_state).encode())
-    return manifest
+    found = refresh_manifest(data, table, table.with_suffix(".json")).manifest
+    return read_manifest(table, data.dataset) if found is None else found
 
 
 def _index(root: Path, known: FolderIndex | None) -> FolderIndex:
@@ -101,12 +136,13 @@ def _index(root: Path, known: FolderIndex | None) -> FolderIndex:
         ) from error
 
 
-def _read_state(file: Path) -> dict[str, Any] | None:
+def _read_state(file: Path, data: OfficialData) -> dict[str, Any] | None:
     try:
         state = json.loads(file.read_bytes())
     except (OSError, ValueError):
         return None  # no state, or a damaged one: the manifest is built anew
-    return state if isinstance(state, dict) and state.get("version") == VERSION else None
+    known = isinstance(state, dict) and state.get("version") == VERSION
+    return state if known and state["of"] == data.name else None
 
 
 def _known(root: Path, state: dict[str, Any] | None) -> FolderIndex | None:
@@ -134,16 +170,14 @@ def _folder_state(index: FolderIndex) -> dict[str, Any]:
 
 
 def _annotation_state(folder: Path) -> list[list[Any]]:
-    files = sorted(path for path in folder.rglob("*") if path.suffix in {".csv", ".txt", ".json"})
-    statuses = [(str(path.relative_to(folder)), path.stat()) for path in files]
+    if not folder.is_dir():
+        return []  # whoever reads the annotations says so
+    statuses = [(str(path.relative_to(folder)), path.stat()) for path in annotation_files(folder)]
     return [[name, status.st_size, status.st_mtime_ns] for name, status in statuses]
 
 
-def _kept(table: Path, dataset: str, sha256: str) -> Manifest | None:
+def _sha256(table: Path) -> str | None:
     try:
-        content = table.read_bytes()
+        return hashlib.sha256(table.read_bytes()).hexdigest()
     except OSError:
         return None  # not there any more: it is built anew
-    if hashlib.sha256(content).hexdigest() != sha256:
-        return None
-    return read_manifest(table, dataset)

@@ -2,26 +2,50 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import MappingProxyType
 
-from bench.data.annotations import hmdb, kinetics, ssv2, ucf
-from bench.data.annotations.base import AnnotatedClip, Annotations
+from bench.data.annotations import hmdb, kinetics, msrvtt, ssv2, ucf
+from bench.data.annotations.base import NO_CLASS, AnnotatedClip, Annotations, annotation_files
 from bench.errors import DataError, unknown_name
 
 READERS: MappingProxyType[str, Callable[[Path], Annotations]] = MappingProxyType(
-    {"hmdb": hmdb.read, "kinetics": kinetics.read, "ssv2": ssv2.read, "ucf": ucf.read}
+    {
+        "hmdb": hmdb.read,
+        "kinetics": kinetics.read,
+        "msrvtt": msrvtt.read,
+        "ssv2": ssv2.read,
+        "ucf": ucf.read,
+    }
 )
 
-__all__ = ["READERS", "AnnotatedClip", "Annotations", "read_annotations"]
+_NAMES = {
+    "Something-Something version 1": re.compile(r"something-something-v1-.*"),
+    "hmdb": re.compile(r".+_test_split\d+\.txt"),
+    "msrvtt": re.compile(r".*(msr-?vtt|jsfusion|train_[79]k).*\.(csv|json)"),
+    "ssv2": re.compile(r"(something-something-v2-)?(labels|train|validation)\.json"),
+    "ucf": re.compile(r"(classind|(train|test)list\d+)\.txt"),
+    "kinetics": re.compile(r"(.*[^a-z])?(train|val|validate|test)([^a-z].*)?\.csv"),
+}
+
+__all__ = [
+    "NO_CLASS",
+    "READERS",
+    "AnnotatedClip",
+    "Annotations",
+    "annotation_files",
+    "looks_like",
+    "read_annotations",
+]
 
 
 def read_annotations(format_name: str, folder: Path) -> Annotations:
     """Read the official annotation files in a folder or below it.
 
     Args:
-        format_name: ``hmdb``, ``kinetics``, ``ssv2`` or ``ucf``.
+        format_name: ``hmdb``, ``kinetics``, ``msrvtt``, ``ssv2`` or ``ucf``.
         folder: Where the files lie.
 
     Raises:
@@ -33,3 +57,13 @@ def read_annotations(format_name: str, folder: Path) -> Annotations:
     if not folder.is_dir():
         raise DataError("the folder of the annotations does not exist", got=str(folder))
     return READERS[format_name](folder)
+
+
+def looks_like(folder: Path) -> tuple[str, ...]:
+    """Formats that the names of the files below a folder look like; for error messages."""
+    names = [path.name.lower() for path in annotation_files(folder)]
+    found = dict.fromkeys(
+        next((what for what, pattern in _NAMES.items() if pattern.fullmatch(name)), "")
+        for name in names
+    )
+    return tuple(what for what in found if what)

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
+from bench.data.folder_index import VIDEO_SUFFIXES
 from bench.errors import DataError
 
+NO_CLASS = -1
+"""Class id of clips that have captions instead of a class."""
 
-@dataclass(frozen=True)
+SUFFIXES = (".csv", ".json", ".txt")
+"""What official annotation files end in."""
+
+
+@dataclass(frozen=True, slots=True)
 class AnnotatedClip:
     """One clip of the official annotations, whether its file is there or not.
 
     Attributes:
         path: Relative path in the official layout, for example ``kick/x_kick_f_0.avi``.
-        class_id: 0-based row of ``Annotations.class_names``.
+        class_id: 0-based row of ``Annotations.class_names``, or ``NO_CLASS``.
         splits: Official memberships, for example ``("train1", "val2")``; may be empty.
+        captions: Sentences about the clip, in datasets that have them.
     """
 
     path: str
     class_id: int
     splits: tuple[str, ...]
+    captions: tuple[str, ...] = ()
 
     @property
     def stem(self) -> str:
@@ -35,7 +45,7 @@ class Annotations:
     """Official annotations of one dataset.
 
     Attributes:
-        class_names: Names in the official order.
+        class_names: Names in the official order; empty where clips have captions instead.
         clips: One entry a clip, in the order of the files.
         files: What was read, for telling whether it changed.
         unlabelled: Clips whose class is held out; they are left out.
@@ -59,6 +69,7 @@ class ClipCollector:
     classes: dict[str, int] = field(default_factory=dict)
     paths: dict[str, str] = field(default_factory=dict)
     splits: dict[str, list[str]] = field(default_factory=dict)
+    captions: dict[str, tuple[str, ...]] = field(default_factory=dict)
     conflicts: list[str] = field(default_factory=list)
     unlabelled: int = 0
 
@@ -76,7 +87,9 @@ class ClipCollector:
     def finish(self, class_names: Sequence[str], files: Iterable[Path]) -> Annotations:
         """The collected annotations."""
         clips = tuple(
-            AnnotatedClip(self.paths[key], class_id, tuple(self.splits[key]))
+            AnnotatedClip(
+                self.paths[key], class_id, tuple(self.splits[key]), self.captions.get(key, ())
+            )
             for key, class_id in self.classes.items()
         )
         return Annotations(
@@ -105,7 +118,47 @@ def numbered_lines(path: Path) -> list[tuple[int, str]]:
 
 def find_files(folder: Path, suffix: str) -> list[Path]:
     """Annotation files with one extension in a folder or below it, sorted."""
-    return sorted(path for path in folder.rglob(f"*{suffix}") if path.is_file())
+    return [path for path in annotation_files(folder) if path.suffix.lower() == suffix]
+
+
+def annotation_files(folder: Path) -> list[Path]:
+    """Everything in a folder or below it that may be an annotation file, sorted.
+
+    The folder may hold the videos too; names that begin with a dot are left out, and each real
+    folder is looked into once.
+    """
+    found: list[Path] = []
+    seen: set[tuple[int, int]] = set()
+    pending = [folder]
+    while pending:
+        place = pending.pop()
+        try:
+            status = place.stat()
+            if (status.st_dev, status.st_ino) in seen:
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            with os.scandir(place) as entries:
+                for entry in entries:
+                    if entry.name.startswith("."):
+                        continue
+                    if entry.name.lower().endswith(SUFFIXES):
+                        found.append(place / entry.name)
+                    elif _is_folder(entry):
+                        pending.append(place / entry.name)
+        except OSError as error:
+            raise DataError(
+                "cannot list the folder of the annotations", got=f"{place}: {error.strerror}"
+            ) from error
+    return sorted(path for path in found if path.is_file())
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    if entry.name.lower().endswith(VIDEO_SUFFIXES):
+        return False
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False  # a link in a loop
 
 
 def bad_line(path: Path, number: int, what: str, *, got: str, allowed: str) -> DataError:

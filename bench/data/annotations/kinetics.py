@@ -9,20 +9,21 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from bench.data.annotations.base import (
     Annotations,
     ClipCollector,
+    annotation_files,
     bad_line,
-    find_files,
     no_files,
     read_text,
 )
 
 COLUMNS = ("label", "youtube_id", "time_start", "time_end", "split", "is_cc")
+_ID = "youtube_id"
 _PARTITIONS = {
     "train": "train",
     "val": "val",
@@ -32,8 +33,7 @@ _PARTITIONS = {
 }
 
 
-@dataclass(frozen=True)
-class _Row:
+class _Row(NamedTuple):
     label: str
     stem: str
     split: str
@@ -42,46 +42,61 @@ class _Row:
 def read(folder: Path) -> Annotations:
     """Read every table of a folder.
 
+    Tables of something else (lists of labels, for example) are passed over: theirs is a header
+    without ``youtube_id``, or no header and no name of a partition.
+
     Raises:
         DataError: There is none, or a line does not follow the format.
     """
-    files = find_files(folder, ".csv")
+    files = [file for file in annotation_files(folder) if _is_table(file)]
     if not files:
         no_files(folder, "train.csv, val.csv or validate.csv, test.csv")
     rows = [row for file in files for row in _rows(file)]
     names = sorted({row.label for row in rows if row.label})
     ids = {name: index for index, name in enumerate(names)}
     collector = ClipCollector()
-    for row in rows:
-        if not row.label:
+    for label, stem, split in rows:
+        if not label:
             collector.unlabelled += 1
             continue
-        collector.add(row.stem, f"{row.split}/{row.stem}.mp4", ids[row.label], row.split)
+        collector.add(stem, f"{split}/{stem}.mp4", ids[label], split)
     return collector.finish(names, files)
+
+
+def _is_table(file: Path) -> bool:
+    suffix = file.suffix.lower()
+    if suffix not in (".csv", ".txt"):
+        return False
+    with file.open("rb") as content:
+        first = content.readline(4096)
+    if _ID.encode() in first:
+        return True
+    return suffix == ".csv" and _partition_of_file(file) is not None
 
 
 def _rows(file: Path) -> Iterator[_Row]:
     reader = csv.reader(io.StringIO(read_text(file), newline=""))
-    columns = list(COLUMNS)
+    columns: Sequence[str] = COLUMNS
+    by_file = _partition_of_file(file)
     for cells in reader:
         values = [cell.strip() for cell in cells]
         if not any(values):
             continue
-        if "youtube_id" in values:
+        if _ID in values:
             columns = values
             continue
-        yield _row(file, reader.line_num, dict(zip(columns, values, strict=False)))
+        yield _row(file, reader.line_num, dict(zip(columns, values, strict=False)), by_file)
 
 
-def _row(file: Path, number: int, values: dict[str, str]) -> _Row:
+def _row(file: Path, number: int, values: dict[str, str], by_file: str | None) -> _Row:
     try:
-        start, end = int(float(values["time_start"])), int(float(values["time_end"]))
-        youtube_id = values["youtube_id"]
+        start, end = _seconds(values["time_start"]), _seconds(values["time_end"])
+        youtube_id = values[_ID]
     except (KeyError, ValueError) as error:
         raise bad_line(
             file, number, "no clip", got=",".join(values.values()), allowed=",".join(COLUMNS)
         ) from error
-    split = _PARTITIONS.get(values.get("split", "").lower()) or _partition_of_file(file)
+    split = _PARTITIONS.get(values.get("split", "").lower(), by_file)
     if split is None:
         raise bad_line(
             file,
@@ -91,6 +106,10 @@ def _row(file: Path, number: int, values: dict[str, str]) -> _Row:
             allowed="train, val, validate, test",
         )
     return _Row(values.get("label", ""), f"{youtube_id}_{start:06d}_{end:06d}", split)
+
+
+def _seconds(text: str) -> int:
+    return int(text) if text.isdigit() else int(float(text))
 
 
 def _partition_of_file(file: Path) -> str | None:

@@ -29,6 +29,8 @@ KEEP_FREE = 2**30
 LEDGER = ".used"
 _TARGET = 0.9
 """Share of the limit that is left after making room, so that it is not made for every entry."""
+_COARSE_NS = 50_000_000
+"""Disks keep times in steps of some milliseconds, so that a file may look older than it is."""
 _STALE_S = 3600.0
 """Age of a temporary file that nobody will finish any more."""
 
@@ -54,7 +56,7 @@ class CacheRoom:
         self.closed = False
         self._folder = folder
         self._limit = limit
-        self._began_ns = time.time_ns()
+        self._began_ns = time.time_ns() - _COARSE_NS
         self._synchronised = False
 
     def used(self, entry: Path) -> None:

@@ -1,0 +1,1 @@
+"""Checking that videos decode before a run needs them: ``bench data check``."""

@@ -1,0 +1,110 @@
+"""Looking into one video file, in a worker that may be killed while it does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from io import BytesIO
+from pathlib import Path
+
+import av
+import cv2
+
+from bench.data.checking.verdict import Depth, Inspection
+from bench.data.decode import DecodeError, Video, open_video
+from bench.data.storage import locate
+
+# OpenCV is loaded with the decoders; its threads would compete with the other workers.
+cv2.setNumThreads(1)
+
+
+@dataclass(frozen=True)
+class InspectTask:
+    """One file to look into.
+
+    Attributes:
+        path: The file.
+        depth: ``ends``: first, middle and last frame as a run would decode them; ``all``: every
+            frame as well, with the damage that decoders patch.
+    """
+
+    path: Path
+    depth: Depth
+
+
+def inspect_clip(task: InspectTask) -> Inspection:
+    """Decode a clip's frames and compare their number with what the container announces.
+
+    Never raises: whatever is wrong with a file is its reason.
+    """
+    try:
+        video = open_video(task.path)
+        count = len(video)
+        video.get_frames(sorted({0, count // 2, count - 1}))
+        seen = _announced(task.path, video)
+        if task.depth == "all":
+            seen = replace(seen, damaged=_damaged_frames(task.path, count))
+    except DecodeError as error:
+        return Inspection(error.reason, error.detail)
+    except MemoryError as error:
+        return Inspection("memory", str(error))
+    except Exception as error:  # a decoder's own kind of failure must not end the whole check
+        return Inspection("decode_failed", f"{type(error).__name__}: {error}"[:200])
+    return seen
+
+
+def _source(path: Path) -> str | BytesIO:
+    clip = locate(path)
+    return str(path) if clip.shard is None else BytesIO(clip.read())
+
+
+def _announced(path: Path, video: Video) -> Inspection:
+    seen = Inspection(frames=len(video), decoder=video.decoder)
+    try:
+        with av.open(_source(path)) as container:
+            stream = container.streams.video[0]
+            rate = float(stream.average_rate or 0)
+            if stream.duration is not None and stream.time_base is not None:
+                length: float | None = float(stream.duration * stream.time_base)
+            else:
+                length = None if container.duration is None else container.duration / av.time_base
+            exact = stream.duration is not None or len(container.streams) == 1
+            announced = stream.frames
+    except (av.error.FFmpegError, OSError, ValueError, IndexError):
+        # decord has read it, so that it can be used; what it announces stays unknown.
+        return seen
+    if rate <= 0:
+        return replace(seen, declared=announced or None, exact=True)
+    by_time = None if length is None else round(length * rate)
+    # Cuts without encoding keep pictures outside of what is shown, so the smaller one counts.
+    counts = [count for count in (announced or None, by_time) if count is not None]
+    return replace(
+        seen,
+        seconds=len(video) / rate,
+        declared=min(counts) if counts else None,
+        exact=exact or announced > 0,
+    )
+
+
+def _damaged_frames(path: Path, count: int) -> int:
+    """How many of ``count`` frames a decoder could not or not wholly decode.
+
+    Raises:
+        DecodeError: The file has changed, or not a single frame can be decoded.
+    """
+    damaged = decoded = 0
+    with av.open(_source(path)) as container:
+        stream = container.streams.video[0]
+        stream.codec_context.thread_count = 1
+        try:
+            for packet in container.demux(stream):
+                damaged += bool(packet.is_corrupt)
+                try:
+                    for frame in packet.decode():
+                        decoded += 1
+                        damaged += bool(frame.is_corrupt)
+                except av.error.FFmpegError:
+                    damaged += 1
+        except av.error.FFmpegError as error:
+            detail = f"{decoded} of {count} frames, then: {error.strerror}"
+            raise DecodeError("decode_failed", detail, path) from error
+    return max(damaged, count - decoded)

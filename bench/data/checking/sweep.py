@@ -1,0 +1,99 @@
+"""Looking into many clips at once: known ones from the cache, the others in worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.data.checking.inspection import InspectTask, inspect_clip
+from bench.data.checking.verdict import Depth, Inspection
+from bench.data.checking.verdict_cache import FileState, Limits, VerdictCache
+from bench.data.worker_pool import Lost, WorkerPool
+
+DEFAULT_LIMITS = Limits(seconds=60.0, memory=2 << 30)
+
+
+@dataclass(frozen=True)
+class SweepOptions:
+    """How clips are looked into.
+
+    Attributes:
+        depth: Which frames are decoded.
+        jobs: Worker processes.
+        limits: For one clip.
+        again: Do not use what is known.
+    """
+
+    depth: Depth = "ends"
+    jobs: int = 1
+    limits: Limits = DEFAULT_LIMITS
+    again: bool = False
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A clip that must be decoded: its position and the file as it is now."""
+
+    position: int
+    path: Path
+    state: FileState | None
+
+
+def look_up(
+    paths: Sequence[Path], cache: VerdictCache, options: SweepOptions
+) -> tuple[dict[int, Inspection], list[Pending]]:
+    """What is known of clips already, and those that are left.
+
+    Returns:
+        Position -> inspection for unchanged files, and the others in order.
+    """
+    known: dict[int, Inspection] = {}
+    pending: list[Pending] = []
+    for position, path in enumerate(paths):
+        state = FileState.of(path)
+        seen = None
+        if state is not None and not options.again:
+            seen = cache.find(path, state, options.depth, options.limits)
+        if seen is None:
+            pending.append(Pending(position, path, state))
+        else:
+            known[position] = seen
+    return known, pending
+
+
+def sweep(
+    pending: Sequence[Pending], cache: VerdictCache, options: SweepOptions
+) -> Iterator[tuple[int, Inspection]]:
+    """Decode clips in workers and keep what is seen of each at once.
+
+    Args:
+        pending: The clips.
+        cache: Is added to.
+        options: How.
+
+    Yields:
+        Position and inspection, in the order in which they come.
+    """
+    pool: WorkerPool[InspectTask, Inspection] = WorkerPool(
+        inspect_clip,
+        max(1, min(options.jobs, len(pending))),
+        time_limit=options.limits.seconds,
+        memory_limit=options.limits.memory,
+        # Workers hold nothing but the decoders, and no thread of the progress display.
+        start_method="forkserver",
+        preload=["bench.data.checking.inspection"],
+    )
+    with closing(pool):
+        tasks = (InspectTask(item.path, options.depth) for item in pending)
+        for index, result in pool.run_as_completed(tasks):
+            item = pending[index]
+            seen = result
+            if isinstance(seen, Lost):
+                seen = Inspection(seen.reason, seen.detail)
+            if item.state is not None and not seen.reason and FileState.of(item.path) != item.state:
+                seen = Inspection("changed", "it was written to while it was checked")
+            if item.state is not None:
+                cache.add(item.path, item.state, options.depth, options.limits, seen)
+            yield item.position, seen

@@ -68,6 +68,8 @@ class ClipsRef(_Frozen):
         description="which class names: 'paper' (the label file as it is), 'official', "
         "either with ', spaced'; '' = not stated",
     )
+    list_origin: str = Field(default="", description="'given: FILE', or 'made by rule: …'")
+    classes_origin: str = Field(default="", description="'given: FILE', or 'made by rule: …'")
 
     def identity(self) -> dict[str, Any]:
         """Content only: where the files lie does not matter, nor what they are called."""

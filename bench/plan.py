@@ -328,7 +328,8 @@ def _lacking(source: DatasetSource, clips: ClipsRef) -> str | None:
             return f"{missing.what} ({missing.got}); next: {missing.next_step}"
     if not Path(clips.root).is_dir():
         where = clips.root or "the configuration names no root"
-        return f"the videos of {clips.dataset} are missing (no {where})"
+        step = f"bench data prepare {clips.dataset} --videos <folder> --annotations <folder>"
+        return f"the videos of {clips.dataset} are missing (no {where}); next: {step}"
     return None
 
 

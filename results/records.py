@@ -74,6 +74,10 @@ class Protocol(_Frozen):
         "the clips have officially; either with ', spaced'; '' in older records",
     )
     overlap: int = Field(default=0, description="scored clips that were trained on")
+    list_origin: str = Field(
+        default="", description="'given: FILE', or 'made by rule: …' (ours, not the authors')"
+    )
+    classes_origin: str = Field(default="", description="likewise of the class list")
 
 
 class TrainRecord(_Frozen):

@@ -155,6 +155,9 @@ def _five(prefix: str, *, title: str, synthetic: bool) -> dict[str, DatasetSpec]
 CATALOGUE: MappingProxyType[str, DatasetSpec] = MappingProxyType(
     {
         **_five("", title="", synthetic=False),
+        "msrvtt": DatasetSpec(
+            name="msrvtt", title="MSR-VTT", summary="captions, for retrieval; in no setting yet"
+        ),
         **_five("mini-", title="mini-", synthetic=True),
     }
 )

@@ -16,6 +16,7 @@ _CLASSES = {"kinetics400": 400, "kinetics600": 600, "hmdb51": 51, "ucf101": 101,
 _CLIPS: MappingProxyType[tuple[str, str], int] = MappingProxyType(
     {
         ("kinetics400", "train"): 240_000,
+        ("kinetics400", "train_tiny"): 60_000,
         ("kinetics400", "val"): 19_877,
         ("kinetics400", "base_val"): 9_944,
         ("kinetics400", "novel_val"): 9_933,

@@ -17,7 +17,8 @@ from typing import Literal
 
 from bench.data.classes import names_sha256, read_class_names
 from bench.data.clips import Clip, ClipSet
-from bench.data.folder_index import index_folder
+from bench.data.folder_index import index_folder, mended_copies, stem_of
+from bench.data.storage import broken_shards, locate
 from bench.errors import DataError
 from bench.jobs import ClipsRef
 
@@ -189,7 +190,15 @@ def _unchanged(what: str, planned: str | None, actual: str) -> None:
 
 def missing_clips(clips: ClipSet) -> tuple[Clip, ...]:
     """The clips of a set whose file is not there."""
-    return tuple(clip for clip in clips.clips if not clip.path.is_file())
+    return tuple(clip for clip in clips.clips if not _is_there(clip.path))
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        locate(path)
+    except OSError:
+        return False
+    return True
 
 
 def locate_clips(root: Path, clip_list: ClipList) -> dict[str, str]:
@@ -204,6 +213,10 @@ def locate_clips(root: Path, clip_list: ClipList) -> dict[str, str]:
         except OSError:
             continue  # the folder may have another name in this layout; looked up below
         found.update({path: path for path in paths if path.rpartition("/")[2] in names})
+    mended = mended_copies(root)
+    if mended:
+        stems = {path: stem_of(path) for path in found}
+        found.update({path: mended[stem] for path, stem in stems.items() if stem in mended})
     if len(found) == len(clip_list.entries) or not root.is_dir():
         return found
     index = index_folder(root)
@@ -218,7 +231,11 @@ def locate_clips(root: Path, clip_list: ClipList) -> dict[str, str]:
 def _missing(ref: ClipsRef, clip_list: ClipList, missing: Sequence[str], choices: str) -> DataError:
     total = len(clip_list.entries)
     named = ", ".join(missing[:3]) + (", …" if len(missing) > 3 else "")
-    if len(missing) == total:
+    root = Path(ref.root)
+    shards = [f"{name} ({what})" for name, what in broken_shards(root).items()]
+    if shards:
+        named += f"; shards: {', '.join(shards[:3])}" + (", …" if len(shards) > 3 else "")
+    if len(missing) == total and not shards:
         step = (
             f"check 'root' of {ref.dataset} in the configuration; bench data prepare {ref.dataset}"
         )

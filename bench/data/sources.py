@@ -22,6 +22,7 @@ from bench.data.derive import (
     VERSION,
     ListRule,
     base_and_novel,
+    class_rule,
     derive_list,
     list_seed,
     rule_for,
@@ -194,6 +195,8 @@ class DatasetSource:
                 self._choice if classes in self.config.labels else "official",
                 self.config.class_name_style,
             ),
+            list_origin=origin(self.config.lists.get(clip_list), clip_list),
+            classes_origin=origin(self.config.labels.get(classes), classes, classes=True),
         )
 
     @property
@@ -334,6 +337,22 @@ class DatasetSource:
     @property
     def _lists_folder(self) -> Path:
         return self.cache / "lists" / self.spec.name
+
+
+def origin(given: str | None, name: str, *, classes: bool = False) -> str:
+    """Where a clip list or a class list is from, in words, as records keep it.
+
+    Args:
+        given: The file that the configuration names, if it names one.
+        name: The list.
+        classes: It is a class list.
+
+    Returns:
+        ``given: FILE``, or ``made by rule N: …`` for a list of ours.
+    """
+    if given is not None:
+        return f"given: {Path(given).name}"
+    return f"made by rule {VERSION}: " + (class_rule(name) if classes else rule_for(name).text)
 
 
 def _path(text: str) -> Path:

@@ -320,6 +320,8 @@ def _protocol(job: EvaluateJob, built: Built, clips: ClipSet, precision: Precisi
         checkpoint=_which_checkpoint(job),
         labels=job.clips.labels,
         overlap=job.overlap,
+        list_origin=job.clips.list_origin,
+        classes_origin=job.clips.classes_origin,
     )
 
 

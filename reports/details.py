@@ -54,6 +54,8 @@ def summary(column: Column, slot: Slot) -> str:
         parts.append(f"95 %: {number(estimate.low)} to {number(estimate.high)}")
     if slot.state == "incomplete":
         parts.append(slot.reason)
+    if slot.partial:
+        parts.append(slot.caveat(column.metric))
     return " · ".join(parts)
 
 
@@ -75,6 +77,7 @@ def _notes(table: Table, column: Column, slot: Slot) -> list[str]:
     if estimate is not None and slot.cell is not None:
         notes.append(_how_averaged(column, slot.cell, estimate))
         notes += _standing(slot)
+        notes += _caveats(column, slot, slot.cell)
     if slot.state == "published" and slot.published is not None:
         notes.append(f"Printed in Table {slot.published.table[1:]} of {CITATION}. Not ranked here.")
         notes += [slot.published.note] if slot.published.note else []
@@ -82,6 +85,27 @@ def _notes(table: Table, column: Column, slot: Slot) -> list[str]:
         printed = with_spread(slot.published.value, slot.published.std)
         gap = "" if slot.value is None else f"; here {signed(slot.value - slot.published.value)}"
         notes.append(f"Published: {printed}{gap}.")
+    return notes
+
+
+def _caveats(column: Column, slot: Slot, cell: Cell) -> list[str]:
+    """What limits the number: clips without frames, replaced or shared with training, names."""
+    caveat = slot.caveat(column.metric)
+    notes = [f"{caveat[0].upper()}{caveat[1:]}."] if caveat else []
+    trainings = {m.training.key: m.training for m in cell.done if m.training is not None}
+    for what, count in (
+        ("replaced by another of its class", sum(t.replaced for t in trainings.values())),
+        ("left out", sum(t.left_out for t in trainings.values())),
+    ):
+        if count:
+            notes.append(f"In training a clip without frames was {what} {plural(count, 'time')}.")
+    shared = max((record.protocol.overlap for record in cell.records), default=0)
+    if shared:
+        notes.append(f"{plural(shared, 'scored clip')} had been trained on.")
+    if slot.published is not None and any(
+        record.protocol.labels not in ("", "paper") for record in cell.records
+    ):
+        notes.append("Its class names are not those of the released label files.")
     return notes
 
 
@@ -207,6 +231,8 @@ def _made(record: EvaluationRecord, member: Member) -> dict[str, str]:
     commit = (made.git_commit or "")[:12] + (" (modified)" if made.git_dirty else "")
     return {
         "run": member.folder.parent.parent.name,
+        "clip list": record.protocol.list_origin,
+        "class names": record.protocol.classes_origin,
         "code": commit.strip(),
         "decoder": made.decoder,
         "hardware": ", ".join(f"{k} {v}" for k, v in made.hardware.items()),

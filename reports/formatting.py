@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reports.tables import Slot, Table
 from results.aggregate import Cell
+from results.coverage import WHOLE_PERCENT
 
 STATE_WORDS = {
     "failed": "failed",
@@ -15,6 +16,11 @@ STATE_WORDS = {
 SYNTHETIC_WARNING = (
     "These numbers are about synthetic clips of the mini world (coloured shapes that move). "
     "Do not compare them with published ones."
+)
+PARTIAL = "◔"
+"""Marks a number that rests on too small a share of its list."""
+PARTIAL_NOTE = (
+    f"{PARTIAL}: partial data, fewer than {WHOLE_PERCENT:g} % of a listed set of clips gave frames."
 )
 BEST_NOTE = (
     "Bold: best of the complete cells with the same protocol. ≈: cannot be told from the best "

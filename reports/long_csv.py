@@ -103,4 +103,9 @@ def _note(column: Column, slot: Slot) -> str:
         notes.append(f"{slot.state}: {slot.reason}")
     if slot.standing.differs:
         notes.append("other protocol: " + ", ".join(slot.standing.differs))
+    if caveat := slot.caveat(column.metric):
+        notes.append(caveat)
+    records = () if slot.cell is None else slot.cell.records
+    labels = sorted({record.protocol.labels for record in records} - {"", "paper"})
+    notes += [f"class names: {name}" for name in labels if not column.synthetic]
     return "; ".join(notes)

@@ -10,6 +10,8 @@ from tabulate import tabulate
 from reports.files import write_whole
 from reports.formatting import (
     BEST_NOTE,
+    PARTIAL,
+    PARTIAL_NOTE,
     STATE_WORDS,
     SYNTHETIC_WARNING,
     best,
@@ -17,7 +19,7 @@ from reports.formatting import (
     spread_note,
     with_spread,
 )
-from reports.tables import Slot, Table, build_tables
+from reports.tables import Column, Slot, Table, build_tables
 from results.aggregate import Board
 from results.published import CITATION
 
@@ -69,6 +71,8 @@ def _section(table: Table) -> str:
     )
     heading = f"## {f'Table {table.id[1:]}: ' if table.id else ''}{_escape(table.title)}"
     lines = [spread_note(table), BEST_NOTE]
+    if any(slot.partial for row in table.rows for slot in row.slots.values()):
+        lines.append(PARTIAL_NOTE)
     if any(row.kind == "published" for row in table.rows):
         lines.append(f"Rows marked “published” are printed in {CITATION}; they are not ranked.")
     return "\n\n".join([heading, text, " ".join(lines), *filter(None, ["\n".join(notes.lines())])])
@@ -80,7 +84,7 @@ def frame(table: Table, notes: Footnotes) -> pd.DataFrame:
         {
             "Method": _escape(row.title) + (" (published)" if row.kind == "published" else ""),
             **{name: row.facts.get(name, "") for name in table.fact_columns},
-            **{c.title: cell_text(row.slots[c.id], notes) for c in table.columns},
+            **{c.title: cell_text(c, row.slots[c.id], notes) for c in table.columns},
         }
         for row in table.rows
     ]
@@ -88,8 +92,16 @@ def frame(table: Table, notes: Footnotes) -> pd.DataFrame:
     return pd.DataFrame.from_records(records, columns=columns).astype(object)
 
 
-def cell_text(slot: Slot, notes: Footnotes) -> str:
-    """``**51.3 ± 0.6**``, ``50.9 ± 0.7 ≈``, ``failed [1]``, ``(44.0) 2/3 [2]``."""
+def cell_text(column: Column, slot: Slot, notes: Footnotes) -> str:
+    """``**51.3 ± 0.6**``, ``50.9 ± 0.7 ≈``, ``failed [1]``, ``(44.0) 2/3 [2]``.
+
+    A number that rests on too few clips of its list has ``◔`` and a footnote besides.
+    """
+    text = _text(slot, notes)
+    return f"{text} {PARTIAL} {notes.mark(slot.caveat(column.metric))}" if slot.partial else text
+
+
+def _text(slot: Slot, notes: Footnotes) -> str:
     if slot.value is None:
         word = STATE_WORDS[slot.state]
         return f"{word} {notes.mark(slot.reason)}" if slot.state != "absent" else ""

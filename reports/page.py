@@ -14,6 +14,7 @@ from reports.curves import Chart, chart
 from reports.details import details, summary
 from reports.files import write_whole
 from reports.formatting import (
+    PARTIAL,
     STATE_WORDS,
     SYNTHETIC_WARNING,
     best,
@@ -190,8 +191,8 @@ def _view(key: str, column: Column, slot: Slot, scale: tuple[float, float]) -> V
         kind=kind,
         text=number(slot.value),
         std="" if slot.std is None else number(slot.std),
-        mark=mark,
-        mark_text=text,
+        mark=" ".join(filter(None, [mark, PARTIAL if slot.partial else ""])),
+        mark_text=", ".join(filter(None, [text, "partial data" if slot.partial else ""])),
         sort=f"{slot.value:.6f}" if slot.state != "incomplete" else "",
         tip=summary(column, slot),
         low=None if estimate is None else across(estimate.low),

@@ -11,6 +11,7 @@ from typing import Literal
 
 from results.aggregate import Board, Cell, CellKey, Row
 from results.comparison import Standing, standings
+from results.coverage import Coverage, coverage
 from results.published import PublishedNumber, load
 
 METRIC_TITLES = {"top1": "Top-1", "top5": "Top-5", "hm": "HM"}
@@ -73,6 +74,20 @@ class Slot:
     standing: Standing = _NOT_RANKED
     published: PublishedNumber | None = None
     reason: str = ""
+
+    @property
+    def coverage(self) -> Coverage | None:
+        """What the number rests on; None where there is no number of a run."""
+        return None if self.cell is None or self.value is None else coverage(self.cell)
+
+    def caveat(self, metric: str) -> str:
+        """What to know of a number that rests on fewer clips than listed; '' elsewhere."""
+        return "" if self.coverage is None else self.coverage.sentence(metric)
+
+    @property
+    def partial(self) -> bool:
+        """Whether it is to be marked as partial data."""
+        return self.coverage is not None and self.coverage.partial
 
 
 @dataclass(frozen=True)

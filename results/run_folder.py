@@ -86,10 +86,8 @@ def _read_job(folder: Path, key: str) -> TrainRecord | EvaluationRecord | Failur
     return None
 
 
-def clip_hits(record: EvaluationRecord, folder: Path, metric: str) -> ClipHits | None:
-    """Which clips were hit, from the per-clip scores beside a record.
-
-    Clips that could not be used but count as wrong are misses.
+def scored_hits(record: EvaluationRecord, folder: Path, metric: str) -> ClipHits | None:
+    """Which of the clips that gave frames were hit, from the per-clip scores beside a record.
 
     Args:
         record: The evaluation.
@@ -98,15 +96,25 @@ def clip_hits(record: EvaluationRecord, folder: Path, metric: str) -> ClipHits |
 
     Returns:
         None where no scores are kept (imported records may lack them).
-
-    Raises:
-        DataError: The scores do not fit the record.
     """
     path = folder / record.scores
     if metric not in TOP_K or not path.is_file():
         return None
     ids, ranks = _ranks(path, path.stat().st_mtime_ns)
-    values = np.where(ranks < TOP_K[metric], 100.0, 0.0)
+    return ClipHits(ids, np.where(ranks < TOP_K[metric], 100.0, 0.0))
+
+
+def clip_hits(record: EvaluationRecord, folder: Path, metric: str) -> ClipHits | None:
+    """As ``scored_hits``; clips that could not be used but count as wrong are misses.
+
+    Raises:
+        DataError: The scores do not fit the record.
+    """
+    hits = scored_hits(record, folder, metric)
+    if hits is None:
+        return None
+    path = folder / record.scores
+    ids, values = hits.ids, hits.values
     scored = set(ids.tolist())
     lost = np.array([clip.clip for clip in record.bad_clips if clip.clip not in scored], str)
     missing = record.counts.scored - len(ids)

@@ -88,6 +88,8 @@ class Example:
     broken: bool = True
     name: str = "example"
     image_size: int = 32
+    lost: int = 1
+    """Clips of every scored list that gave no frames and are left out."""
 
     @property
     def prefix(self) -> str:
@@ -219,8 +221,10 @@ def metrics_of(labels: np.ndarray, scores: np.ndarray) -> dict[str, float]:
     return {"top1": float(100 * (rank < 1).mean()), "top5": float(100 * (rank < 5).mean())}
 
 
-def write_evaluation(run: Path, trial: PlannedTrial, *, image_size: int = 32) -> None:
-    """The folder of a finished evaluation."""
+def write_evaluation(
+    run: Path, trial: PlannedTrial, *, image_size: int = 32, lost: int = 1
+) -> None:
+    """The folder of a finished evaluation; ``lost`` further clips gave no frames."""
     folder = run / "jobs" / trial.evaluation
     folder.mkdir(parents=True, exist_ok=True)
     ids, labels, scores = scores_of(trial)
@@ -232,8 +236,11 @@ def write_evaluation(run: Path, trial: PlannedTrial, *, image_size: int = 32) ->
         adapter=trial.method,
         training=trial.training,
         metrics=metrics_of(labels, scores),
-        counts=Counts(listed=n + 1, present=n + 1, decoded=n, scored=n),
-        bad_clips=(BadClip(clip="val/class00/empty.mp4", reason="empty", detail="0 bytes"),),
+        counts=Counts(listed=n + lost, present=n + lost, decoded=n, scored=n),
+        bad_clips=tuple(
+            BadClip(clip=f"val/class00/empty{i or ''}.mp4", reason="empty", detail="0 bytes")
+            for i in range(lost)
+        ),
         scores="scores.npz",
         protocol=Protocol(
             backbone="mini-clip",
@@ -320,7 +327,7 @@ def write_example(run: Path, example: Example | None = None) -> PlanFile:
         if example.broken and place[:2] == ("vl-prompting", "fully-supervised"):
             continue
         write_training(run, trial)
-        write_evaluation(run, trial, image_size=example.image_size)
+        write_evaluation(run, trial, image_size=example.image_size, lost=example.lost)
     return plan
 
 

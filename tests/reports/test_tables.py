@@ -15,7 +15,7 @@ from tests.reports.example_run import Example, write_example
 @pytest.fixture(scope="module")
 def mini(tmp_path_factory: pytest.TempPathFactory) -> Board:
     folder = tmp_path_factory.mktemp("mini")
-    write_example(folder)
+    write_example(folder, Example(lost=0))
     return load_board([folder])
 
 
@@ -171,3 +171,47 @@ def test_csv_gives_no_value_for_what_is_not_whole(mini: Board) -> None:
     assert len(failed) == 1
     assert failed["value"].isna().all()
     assert frame["note"].str.startswith("synthetic clips; not comparable").all()
+
+
+@pytest.fixture(scope="module")
+def lossy(tmp_path_factory: pytest.TempPathFactory) -> Board:
+    """One of 73 clips of HMDB-51 (1.4 %) gave no frames; nothing else is wrong."""
+    folder = tmp_path_factory.mktemp("lossy")
+    methods = ("vifi-clip", "vanilla-clip")
+    write_example(folder, Example(methods=methods, settings=("zero-shot",), synthetic=False))
+    return load_board([folder])
+
+
+def test_a_number_on_too_few_clips_is_marked_with_its_bounds(lossy: Board) -> None:
+    shown = table(lossy, "zero-shot")
+    column = shown.columns[0]
+    row = next(row for row in shown.rows if (row.kind, row.name) == ("run", "vifi-clip"))
+    slot = row.slots[column.id]
+    assert slot.partial
+    assert slot.value is not None
+    low, high = slot.value * 72 / 73, (slot.value * 72 + 100) / 73
+    caveat = (
+        "partial data: 3 of 219 listed clips gave no frames and are left out; "
+        f"{low:.1f} if all of them were wrong, {high:.1f} if all were right"
+    )
+    assert slot.caveat("top1") == caveat
+    text = markdown.render(lossy)
+    assert f"{slot.value:.1f} ± {slot.std:.1f}** ◔ [" in text
+    assert f"] {caveat}\n" in text
+    assert "◔: partial data, fewer than 99.5 % of a listed set of clips gave frames." in text
+    frame = long_csv.frame(lossy)
+    ours = frame[(frame["method"] == "vifi-clip") & (frame["source"] == "run example")]
+    assert ours["note"].tolist()[0] == caveat
+    assert all(note.startswith("partial data: ") for note in ours["note"])
+
+
+def test_nothing_is_marked_where_every_clip_gave_frames(mini: Board) -> None:
+    text = markdown.render(mini)
+    assert "◔" not in text
+    assert not long_csv.frame(mini)["note"].str.contains("partial data").any()
+    assert not any(
+        slot.caveat("top1")
+        for shown in build_tables(mini)
+        for row in shown.rows
+        for slot in row.slots.values()
+    )

@@ -17,6 +17,10 @@ from bench.data.storage import locate
 cv2.setNumThreads(1)
 
 
+_HEADER_ONLY = {"skip_frame": "all"}
+"""FFmpeg else decodes some frames to learn what is of no interest here."""
+
+
 @dataclass(frozen=True)
 class InspectTask:
     """One file to look into.
@@ -60,7 +64,7 @@ def _source(path: Path) -> str | BytesIO:
 def _announced(path: Path, video: Video) -> Inspection:
     seen = Inspection(frames=len(video), decoder=video.decoder)
     try:
-        with av.open(_source(path)) as container:
+        with av.open(_source(path), options=_HEADER_ONLY) as container:
             stream = container.streams.video[0]
             rate = float(stream.average_rate or 0)
             if stream.duration is not None and stream.time_base is not None:

@@ -26,6 +26,9 @@ CAPTIONS = "captions"
 """A further column where clips have captions: a JSON list of sentences."""
 
 
+_ARCHIVES = {".7z", ".gz", ".rar", ".tar", ".tgz", ".zip"}
+
+
 @dataclass(frozen=True, slots=True)
 class ManifestRow:
     """One clip.
@@ -225,11 +228,18 @@ def _nothing_found(
     dataset: str, annotations: Annotations, index: FolderIndex, files: int
 ) -> DataError:
     example = annotations.clips[0].path if annotations.clips else "(none)"
+    archives = sorted(
+        path.name for path in index.root.iterdir() if path.suffix.lower() in _ARCHIVES
+    )
+    if archives:
+        step = f"unpack the archives in it: {len(archives)}, for example {archives[0]}"
+    else:
+        step = f"bench data prepare {dataset} --videos <folder> --annotations <folder>"
     return DataError(
         f"none of the {len(annotations.clips)} annotated clips of {dataset} is in the video folder",
         got=f"{index.root} with {files} video files",
         allowed=f"files named like {example}, in any sub-folder",
-        next_step="check 'root' and 'annotations' of the dataset in the configuration",
+        next_step=step,
     )
 
 

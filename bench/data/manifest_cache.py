@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,13 +81,19 @@ class Refreshed:
         return self.manifest is not None
 
 
-def refresh_manifest(data: OfficialData, table: Path, state_file: Path) -> Refreshed:
+def refresh_manifest(
+    data: OfficialData,
+    table: Path,
+    state_file: Path,
+    check: Callable[[Annotations], None] = lambda annotations: None,
+) -> Refreshed:
     """Bring a manifest's file up to date; folders that have not changed are not read again.
 
     Args:
         data: Where the videos and the annotations lie; neither is written to.
         table: The manifest.
         state_file: What was known of the folders when it was written.
+        check: Refuses annotations before anything is written.
 
     Raises:
         DataError: A folder cannot be read or written, or the data do not fit.
@@ -98,6 +105,7 @@ def refresh_manifest(data: OfficialData, table: Path, state_file: Path) -> Refre
     if state is not None and kept and state["annotations"] == annotated and not index.relisted:
         return Refreshed(state["sha256"])
     annotations = read_annotations(data.format, data.annotations)
+    check(annotations)
     manifest, report = build_manifest(data.dataset, annotations, index)
     if state is None or not kept or manifest.sha256 != state["sha256"]:
         write_atomically(table, manifest.to_csv())

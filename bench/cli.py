@@ -19,6 +19,7 @@ VERBS = {
     "why": "everything that led to one number",
     "logs": "what a job wrote",
     "report": "tables and figures from what is there",
+    "compare": "two methods of a run on the clips that both have scored",
     "methods": "the adapters there are",
     "settings": "the experimental protocols there are",
     "datasets": "the datasets there are, and where they lie",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bench.run_contents import JobView
     from results.plan_file import PlannedTrial
-    from results.records import BadClip, Counts, Provenance
+    from results.records import BadClip, Counts, EvaluationRecord, Provenance
     from results.store import RunStore
 
 
@@ -67,10 +67,27 @@ def _print_trial(trial: PlannedTrial, job: JobView) -> None:
     if isinstance(job.record, EvaluationRecord):
         metrics = job.record.metrics.items()
         value = ", ".join(f"{name} {number:.2f}" for name, number in metrics)
-        value += f" over {job.record.counts.scored} clips"
+        value += f" over {job.record.counts.scored} clips{_bounds(job.record)}"
     else:
         value = job.state if job.failure is None else f"failed ({described(job.failure)})"
     print(f"  {' / '.join(place)}: {value}   [job {trial.evaluation[:8]}]")
+
+
+def _bounds(record: EvaluationRecord) -> str:
+    """How far the numbers could be off, where some listed clips gave no frames."""
+    from results.coverage import WHOLE_PERCENT, record_bounds, share_percent
+
+    counts = record.counts
+    lost = counts.listed - counts.decoded
+    if not lost:
+        return ""
+    ends = {name: record_bounds(record, name) for name in record.metrics}
+    between = "".join(
+        f", {name} {found[0]:.2f} to {found[1]:.2f}" for name, found in ends.items() if found
+    )
+    marked = " (partial data)" if share_percent(counts) < WHOLE_PERCENT else ""
+    said = f"; {lost} of {counts.listed} listed gave no frames{marked}"
+    return said + (f"; from all of them wrong to all right{between}" if between else "")
 
 
 def _print_job(view: JobView) -> None:
@@ -117,6 +134,12 @@ def _print_record(view: JobView) -> None:
             f"final loss {record.final_loss}, {record.trainable_parameters} of "
             f"{record.total_parameters} parameters",
         )
+        if record.replaced or record.left_out:
+            _line(
+                "bad clips",
+                f"{record.policy}: replaced {record.replaced} times, left out "
+                f"{record.left_out} times",
+            )
         _line("checkpoint", f"{record.checkpoint} sha256 {record.checkpoint_sha256}")
     else:
         for name, value in record.protocol.model_dump().items():

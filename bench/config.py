@@ -6,19 +6,22 @@ the default. Every error is reported at once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 import settings as settings_room
-from bench.data.catalogue import CATALOGUE
+from bench.data.byte_sizes import parse_bytes
+from bench.data.catalogue import CATALOGUE, DatasetSpec, own_dataset
 from bench.data.label_choice import LabelChoice, NameStyle
 from bench.errors import ConfigError, UsageError, nearest
 from bench.jobs import TrainPolicy
 from bench.recipe import Recipe
 
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
 
@@ -45,6 +48,9 @@ class MethodConfig(_Frozen):
     )
     title: str | None = None
     starts_from: str | None = Field(default=None, description="row whose checkpoint it starts from")
+    recipe_of: str | None = Field(
+        default=None, description="row whose recipe rules hold for this one too, before its own"
+    )
     released: str | None = Field(
         default=None, description="a released checkpoint that is scored as it is, never trained"
     )
@@ -59,7 +65,12 @@ class DatasetConfig(_Frozen):
 
     root: str | None = Field(default=None, description="folder of the videos")
     annotations: str | None = Field(default=None, description="folder of the official annotations")
-    format: str | None = Field(default=None, description="kinetics | hmdb | ucf | ssv2")
+    format: str | None = Field(
+        default=None, description="kinetics | hmdb | ucf | ssv2 | folders | csv"
+    )
+    title: str | None = Field(
+        default=None, description="name in the tables; makes a dataset of your own known"
+    )
     manifest: str | None = Field(default=None, description="manifest file, if one was made")
     lists: dict[str, str] = Field(default={}, description="clip list name -> file")
     labels: dict[str, str] = Field(default={}, description="class list name -> csv")
@@ -81,6 +92,12 @@ class SettingConfig(_Frozen):
     datasets: tuple[str, ...]
     methods: tuple[str, ...] | None = Field(default=None, description="None: every row")
     options: dict[str, Any] = {}
+    table: str | None = Field(
+        default=None,
+        pattern=r"^T\d+$",
+        description="the paper's table it stands for, where that is not the setting's own",
+    )
+    title: str | None = Field(default=None, description="heading in the reports")
 
 
 class RecipeRule(_Frozen):
@@ -92,10 +109,10 @@ class RecipeRule(_Frozen):
     values: dict[str, Any]
     source: str = Field(default="", description="where the values come from")
 
-    def matches(self, *, row: str, setting: str, dataset: str) -> bool:
-        """Whether the rule applies to a cell."""
-        conditions = ((self.settings, setting), (self.methods, row), (self.datasets, dataset))
-        return all(not allowed or value in allowed for allowed, value in conditions)
+    def matches(self, *, rows: Sequence[str], setting: str, dataset: str) -> bool:
+        """Whether the rule applies to a cell of any of the rows."""
+        conditions = ((self.settings, [setting]), (self.methods, rows), (self.datasets, [dataset]))
+        return all(not allowed or set(values) & set(allowed) for allowed, values in conditions)
 
 
 class RunConfig(_Frozen):
@@ -123,10 +140,29 @@ class RunConfig(_Frozen):
     )
     cache: str = Field(default="runs/cache", description="frames, features, lists, mini world")
     cache_frames: bool = True
+    cache_limit: int | None = Field(
+        default=None,
+        description="bytes of kept frames, for example '50G'; None: half of the disk's free space",
+    )
     workers: int = Field(default=0, ge=0, description="decoding processes a job")
     threads: int = Field(default=1, ge=1, description="torch threads a job on CPU")
     plugins: tuple[str, ...] = ()
     path: str = ""
+
+    @field_validator("cache_limit", mode="before")
+    @classmethod
+    def _bytes(cls, given: object) -> object:
+        return parse_bytes(given) if isinstance(given, str) else given
+
+    @property
+    def catalogue(self) -> dict[str, DatasetSpec]:
+        """The datasets of the benchmark and those that this configuration brings along."""
+        own = {
+            name: own_dataset(name, dataset.title)
+            for name, dataset in self.datasets.items()
+            if dataset.title is not None and name not in CATALOGUE
+        }
+        return {**CATALOGUE, **own}
 
     def recipe_for(self, row: str, setting: str, dataset: str) -> Recipe:
         """The recipe of one cell; ``sources`` says which rule each value comes from.
@@ -134,10 +170,12 @@ class RunConfig(_Frozen):
         Raises:
             ConfigError: The merged values are no valid recipe.
         """
+        like = self.methods[row].recipe_of
+        rows = (row,) if like is None else (like, row)
         values: dict[str, Any] = {}
         sources: dict[str, str] = {}
         for name, rule in self.recipes.items():
-            if rule.matches(row=row, setting=setting, dataset=dataset):
+            if rule.matches(rows=rows, setting=setting, dataset=dataset):
                 values.update(rule.values)
                 sources.update(dict.fromkeys(rule.values, rule.source or name))
         try:
@@ -150,6 +188,10 @@ class RunConfig(_Frozen):
         """The adapter's options of a row in one setting, where given."""
         chosen = self.methods[row]
         return {**chosen.options, **chosen.setting_options.get(setting, {})}
+
+    def table_of(self, setting: str) -> str:
+        """The paper's table that a setting's numbers stand for, for example ``T3``."""
+        return self.settings[setting].table or settings_room.get(setting).table
 
     def setting_options(self, setting: str) -> dict[str, Any]:
         """The setting's options with the configuration's values put in."""
@@ -281,11 +323,12 @@ def _cross_check(config: RunConfig) -> list[str]:
     if config.plugins:
         methods_room.load_plugins([Path(plugin) for plugin in config.plugins])
     rows, datasets = list(config.methods), list(config.datasets)
-    errors = _unknown("datasets", "dataset", datasets, list(CATALOGUE))
+    errors = _dataset_errors(config)
     for row, method in config.methods.items():
         where = f"methods.{row}"
         errors += _unknown(f"{where}.adapter", "adapter", [method.adapter], methods_room.names())
         errors += _unknown(f"{where}.starts_from", "row", _some(method.starts_from), rows)
+        errors += _unknown(f"{where}.recipe_of", "row", _some(method.recipe_of), rows)
         starts = ("released", "starts_from_released", "starts_from")
         given = [name for name in starts if getattr(method, name) is not None]
         if len(given) > 1:
@@ -313,6 +356,26 @@ def _cross_check(config: RunConfig) -> list[str]:
         known = [field for field in Recipe.model_fields if field != "sources"]
         errors += _unknown(f"{where}.values", "value", list(rule.values), known)
     return errors or _recipe_errors(config)
+
+
+def _dataset_errors(config: RunConfig) -> list[str]:
+    """Datasets that nothing is known of, and titles that are taken."""
+    taken = {spec.title: name for name, spec in CATALOGUE.items()}
+    errors: list[str] = []
+    for name, dataset in config.datasets.items():
+        where = f"datasets.{name}.title"
+        if dataset.title is None:
+            unknown = _unknown("datasets", "dataset", [name], list(CATALOGUE))
+            own = "; a dataset of your own needs a 'title'"
+            errors += [text if "did you mean" in text else text + own for text in unknown]
+        elif name in CATALOGUE:
+            errors.append(f"{where}: '{name}' has one already; give your dataset another name")
+        elif dataset.title in taken:
+            errors.append(f"{where}: '{dataset.title}' is the title of {taken[dataset.title]}")
+        elif not _NAME.fullmatch(name):
+            errors.append(f"datasets: '{name}' is no name; letters, digits, '-', '_' and '.' are")
+        taken.setdefault(dataset.title or "", name)
+    return errors
 
 
 def _option_errors(where: str, method: MethodConfig) -> list[str]:

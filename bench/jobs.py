@@ -108,6 +108,9 @@ class _Job(_Frozen):
     clips: ClipsRef
     seed: int
     cache: str = Field(default="", description="folder of the frame and feature caches; '' = none")
+    cache_limit: int | None = Field(
+        default=None, description="bytes of kept frames; None: half of the disk's free space"
+    )
     released: ReleasedRef | None = Field(
         default=None, description="what is scored, or what the training starts from"
     )

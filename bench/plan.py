@@ -16,7 +16,6 @@ import methods as methods_room
 import settings as settings_room
 from bench import graph
 from bench.config import RunConfig
-from bench.data.catalogue import CATALOGUE
 from bench.data.lists import check_disjoint
 from bench.data.sources import DatasetSource, MissingDataError
 from bench.errors import ConfigError
@@ -104,6 +103,7 @@ class _Builder:
 
     def __post_init__(self) -> None:
         self.cache = Path(absolute(self.config.cache))
+        self.catalogue = self.config.catalogue
         self.plugins = tuple(absolute(plugin) for plugin in self.config.plugins)
         self.backbone, self.weights_needed = _backbone(self.config)
         self._facts: dict[str, RowFacts] = {}
@@ -120,7 +120,9 @@ class _Builder:
         return self._facts[name]
 
     def skip(self, cell: Cell) -> str | None:
-        return settings_room.get(cell.setting).skip(self.row(cell.method), CATALOGUE[cell.dataset])
+        return settings_room.get(cell.setting).skip(
+            self.row(cell.method), self.catalogue[cell.dataset]
+        )
 
     def trials(self, cell: Cell) -> list[Trial]:
         row = self.row(cell.method)
@@ -133,7 +135,10 @@ class _Builder:
                 source=self.config.path,
             )
         return settings_room.get(cell.setting).trials(
-            row, CATALOGUE[cell.dataset], CATALOGUE, self.config.setting_options(cell.setting)
+            row,
+            self.catalogue[cell.dataset],
+            self.catalogue,
+            self.config.setting_options(cell.setting),
         )
 
     def add(self, trial: Trial) -> PlannedTrial:
@@ -173,8 +178,14 @@ class _Builder:
             num_frames=recipe.num_frames,
             views=f"{recipe.views_clips}x{recipe.views_crops}",
             metrics=wanted.metrics,
-            train_data=_train_data(trial.training, row),
+            train_data=self._train_data(trial.training, row),
         )
+
+    def _train_data(self, training: Training | None, row: RowFacts) -> str:
+        if training is None:
+            return "none" if row.released is None else f"released: {Path(row.released).name}"
+        title = self.catalogue[training.dataset].title
+        return title if training.shots is None else f"{title} {training.shots}-shot"
 
     def _overlap(self, training: Training | None, evaluated: ClipsRef) -> int:
         """How many scored clips were trained on, by the training or by what it starts from.
@@ -247,6 +258,7 @@ class _Builder:
             "preprocessing": PreprocessingRef(**vars(preprocessing)),
             "clips": clips,
             "cache": str(self.cache) if self.config.cache_frames else "",
+            "cache_limit": self.config.cache_limit,
             "threads": self.config.threads,
             "workers": self.config.workers,
         }
@@ -284,7 +296,7 @@ class _Builder:
             config = self.config.datasets[dataset]
             known = config.source
             self._sources[dataset] = DatasetSource(
-                CATALOGUE[dataset],
+                self.catalogue[dataset],
                 config,
                 self.cache,
                 None if known is None else lambda: self._source(known).class_names(),
@@ -331,10 +343,3 @@ def _lacking(source: DatasetSource, clips: ClipsRef) -> str | None:
         step = f"bench data prepare {clips.dataset} --videos <folder> --annotations <folder>"
         return f"the videos of {clips.dataset} are missing (no {where}); next: {step}"
     return None
-
-
-def _train_data(training: Training | None, row: RowFacts) -> str:
-    if training is None:
-        return "none" if row.released is None else f"released: {Path(row.released).name}"
-    title = CATALOGUE[training.dataset].title
-    return title if training.shots is None else f"{title} {training.shots}-shot"

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import settings as settings_room
 from bench.config import CONFIGS, RunConfig
-from bench.data.catalogue import CATALOGUE
 from bench.jobs import BackboneRef
 from bench.rows import RowFacts
 from bench.selection import Cell
@@ -41,6 +40,7 @@ def plan_file(
     """
     shown = {cell.setting: settings_room.get(cell.setting) for cell in cells}
     columns = {cell.dataset for cell in cells}
+    catalogue = config.catalogue
     return PlanFile(
         name=config.name,
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -52,12 +52,16 @@ def plan_file(
             weights_sha256=backbone.weights_sha256,
         ),
         settings={
-            name: PlannedSetting(title=item.title, table=item.table, spread=item.spread)
+            name: PlannedSetting(
+                title=config.settings[name].title or item.title,
+                table=config.table_of(name),
+                spread=item.spread,
+            )
             for name, item in shown.items()
         },
         methods={name: _method(config, row) for name, row in rows.items()},
         datasets={
-            name: PlannedDataset(title=CATALOGUE[name].title, synthetic=CATALOGUE[name].synthetic)
+            name: PlannedDataset(title=catalogue[name].title, synthetic=catalogue[name].synthetic)
             for name in config.datasets
             if name in columns
         },

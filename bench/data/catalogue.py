@@ -161,3 +161,25 @@ CATALOGUE: MappingProxyType[str, DatasetSpec] = MappingProxyType(
         **_five("mini-", title="mini-", synthetic=True),
     }
 )
+
+
+def own_dataset(name: str, title: str) -> DatasetSpec:
+    """A dataset that a configuration brings along: every setting, one evaluation list ``val``.
+
+    Args:
+        name: Its name in the configuration.
+        title: Its name in the tables.
+    """
+    return DatasetSpec(
+        name=name,
+        title=title,
+        settings=MappingProxyType(
+            {
+                "zero-shot": Protocol(train=None, evaluate=_evaluate(whole=_lists("val"))),
+                "base-to-novel": _base_to_novel(),
+                "few-shot": _few_shot("val"),
+                "fully-supervised": _full(),
+            }
+        ),
+        summary="a dataset of the configuration",
+    )

@@ -79,7 +79,7 @@ def source_of(config: RunConfig, dataset: str) -> DatasetSource:
     chosen: Mapping[str, DatasetConfig] = config.datasets
     known = chosen[dataset].source
     return DatasetSource(
-        CATALOGUE[dataset],
+        config.catalogue[dataset],
         chosen[dataset],
         Path(config.cache).expanduser(),
         None if known is None else lambda: source_of(config, known).class_names(),

@@ -153,8 +153,13 @@ class DatasetSource:
         else:
             given = self.config.annotations
             annotations = None if given is None else _path(given)
+            if self.config.format == "folders" and given is None:
+                annotations = self.root
         for what, folder in (("annotations", annotations), ("videos", self.root)):
-            if folder is None or not folder.is_dir():
+            if what == "annotations" and self.config.format == "folders":
+                continue  # the folders' names are the annotations
+            table = what == "annotations" and self.config.format == "csv"
+            if folder is None or not (folder.is_dir() or (table and folder.is_file())):
                 raise self._missing(f"the {what} of {self.spec.name} are missing", folder)
         assert annotations is not None and self.root is not None
         return OfficialData(self.spec.name, self.root, annotations, self.config.format)
@@ -164,7 +169,9 @@ class DatasetSource:
         return MissingDataError(
             what,
             got=f"no {looked}" if looked is not None else "the configuration names none",
-            next_step=f"bench data prepare {name} --videos <folder> --annotations <folder>",
+            next_step=f"bench data prepare {name} --videos <folder> --annotations <folder>"
+            if self.config.title is None
+            else f"mend 'root' and 'annotations' of {name} in the configuration",
         )
 
     def _resolve(self, clip_list: str, classes: str) -> ClipsRef:

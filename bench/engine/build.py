@@ -93,7 +93,7 @@ def evaluation_pipeline(job: EvaluateJob, *, cached: bool) -> Pipeline:
         )
     )
     if cached and job.cache:
-        return CachedPipeline(pipeline, Path(job.cache) / "frames")
+        return CachedPipeline(pipeline, Path(job.cache) / "frames", limit=job.cache_limit)
     return pipeline
 
 

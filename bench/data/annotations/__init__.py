@@ -7,12 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from types import MappingProxyType
 
-from bench.data.annotations import hmdb, kinetics, msrvtt, ssv2, ucf
+from bench.data.annotations import hmdb, kinetics, msrvtt, own, ssv2, ucf
 from bench.data.annotations.base import NO_CLASS, AnnotatedClip, Annotations, annotation_files
 from bench.errors import DataError, unknown_name
 
 READERS: MappingProxyType[str, Callable[[Path], Annotations]] = MappingProxyType(
     {
+        "csv": own.read_csv,
+        "folders": own.read_folders,
         "hmdb": hmdb.read,
         "kinetics": kinetics.read,
         "msrvtt": msrvtt.read,
@@ -45,8 +47,9 @@ def read_annotations(format_name: str, folder: Path) -> Annotations:
     """Read the official annotation files in a folder or below it.
 
     Args:
-        format_name: ``hmdb``, ``kinetics``, ``msrvtt``, ``ssv2`` or ``ucf``.
-        folder: Where the files lie.
+        format_name: ``hmdb``, ``kinetics``, ``msrvtt``, ``ssv2`` or ``ucf``; of datasets of your
+            own ``csv`` or ``folders``.
+        folder: Where the files lie; of ``csv`` also the file itself.
 
     Raises:
         UsageError: There is no such format.
@@ -54,7 +57,7 @@ def read_annotations(format_name: str, folder: Path) -> Annotations:
     """
     if format_name not in READERS:
         raise unknown_name("annotation format", format_name, READERS)
-    if not folder.is_dir():
+    if not folder.is_dir() and not (format_name == "csv" and folder.is_file()):
         raise DataError("the folder of the annotations does not exist", got=str(folder))
     return READERS[format_name](folder)
 

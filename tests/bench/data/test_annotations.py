@@ -176,5 +176,5 @@ def test_an_unknown_format_gets_the_nearest(tmp_path: Path) -> None:
         read_annotations("hmbd", tmp_path)
     assert str(error.value) == (
         "unknown annotation format 'hmbd'; did you mean 'hmdb'?\n"
-        "  allowed: hmdb, kinetics, msrvtt, ssv2, ucf"
+        "  allowed: csv, folders, hmdb, kinetics, msrvtt, ssv2, ucf"
     )

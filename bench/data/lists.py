@@ -237,7 +237,8 @@ def _missing(ref: ClipsRef, clip_list: ClipList, missing: Sequence[str], choices
         named += f"; shards: {', '.join(shards[:3])}" + (", …" if len(shards) > 3 else "")
     if len(missing) == total and not shards:
         step = (
-            f"check 'root' of {ref.dataset} in the configuration; bench data prepare {ref.dataset}"
+            f"check 'root' of {ref.dataset} in the configuration, or: bench data prepare "
+            f"{ref.dataset} --videos <folder> --annotations <folder>"
         )
     else:
         step = f"get them, or set {choices} in the configuration"

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 _WORST = 10
 _WORDS = {
     "empty": "files without a byte, as half-finished downloads leave them",
-    "unusable": "unfinished downloads, or links that lead nowhere; left out",
+    "unusable": "unfinished downloads and links that lead nowhere, left out",
     "unreadable": "folders that cannot be read",
-    "ambiguous": "clips with several files of different size; the likeliest place is used",
-    "conflicts": "clips that the annotations list with two classes; the first is used",
-    "unlabelled": "annotated clips whose class is held out; left out",
+    "ambiguous": "clips with several files of different size, the likeliest place is used",
+    "conflicts": "clips that the annotations list with two classes, the first is used",
+    "unlabelled": "annotated clips whose class is held out, left out",
     "mended": "clips taken from a folder of mended copies",
-    "unlisted": "video files that no annotation speaks of; left out",
+    "unlisted": "video files that no annotation speaks of, left out",
 }
 
 
@@ -78,7 +78,7 @@ def _text(result: PrepareResult, data: Path) -> Iterator[str]:
     yield from _lists(prepared)
     yield ""
     written = prepared_file(data, prepared.dataset, "")
-    news = "written" if result.rebuilt else f"nothing has changed since {prepared.prepared}"
+    news = "written" if result.rebuilt else f"videos and annotations are as they were on {prepared.prepared}"
     yield f"{news}: {written}.csv, .json, .missing.txt"
     yield from _next_steps(prepared, data)
 
@@ -142,8 +142,8 @@ def _differences(prepared: Prepared, missing_file: Path) -> Iterator[str]:
         difference = prepared.differences.get(kind)
         if difference is not None:
             more = ", …" if difference.count > len(difference.examples) else ""
-            named = f": {', '.join(difference.examples)}{more}" if difference.examples else ""
-            yield f"{difference.count:,} {words}{named}"
+            named = f" ({', '.join(difference.examples)}{more})" if difference.examples else ""
+            yield f"{words}: {difference.count:,}{named}"
 
 
 def _missing(prepared: Prepared, missing_file: Path) -> Iterator[str]:

@@ -173,7 +173,8 @@ def test_no_file_at_all_is_refused_under_every_policy(tmp_path: Path) -> None:
     assert str(error.value) == (
         "2 of 2 clips of hmdb51/val1 are missing\n"
         f"  got:     below {tmp_path}/videos there is no a.avi, b.avi\n"
-        "  next:    check 'root' of hmdb51 in the configuration; bench data prepare hmdb51"
+        "  next:    check 'root' of hmdb51 in the configuration, or: bench data prepare hmdb51 "
+        "--videos <folder> --annotations <folder>"
     )
 
 

@@ -214,8 +214,10 @@ def test_a_given_list_that_is_not_there_is_never_replaced_by_a_derived_one(
     assert str(error.value) == (
         "the clip list 'val1' of hmdb51 is missing\n"
         f"  got:     no {tmp_path}/released/val1.txt\n"
-        "  next:    put the file there, or take 'val1' out of 'lists' of hmdb51 "
-        "in the configuration: it is then made from the official annotations"
+        "  next:    put the file there; or, where the real ones lie elsewhere or nowhere: bench "
+        "data prepare hmdb51 --videos <folder> --annotations <folder> [--released <folder>]; "
+        "or take 'val1' out of 'lists' of hmdb51 in a configuration of your own: it is then made "
+        "from the official annotations"
     )
     assert source.clips("val1").list_sha256 is None
 

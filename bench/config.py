@@ -352,7 +352,7 @@ def _cross_check(config: RunConfig) -> list[str]:
         where = f"recipes.{name}"
         errors += _unknown(f"{where}.settings", "setting", rule.settings, settings_room.names())
         errors += _unknown(f"{where}.methods", "row", rule.methods, rows)
-        errors += _unknown(f"{where}.datasets", "dataset", rule.datasets, datasets)
+        errors += _unknown(f"{where}.datasets", "dataset", rule.datasets, list(config.catalogue))
         known = [field for field in Recipe.model_fields if field != "sources"]
         errors += _unknown(f"{where}.values", "value", list(rule.values), known)
     return errors or _recipe_errors(config)

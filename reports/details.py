@@ -232,7 +232,9 @@ def _made(record: EvaluationRecord, member: Member) -> dict[str, str]:
     return {
         "run": member.folder.parent.parent.name,
         "clip list": record.protocol.list_origin,
-        "class names": record.protocol.classes_origin,
+        "class names": ", ".join(
+            filter(None, [record.protocol.labels, record.protocol.classes_origin])
+        ),
         "code": commit.strip(),
         "decoder": made.decoder,
         "hardware": ", ".join(f"{k} {v}" for k, v in made.hardware.items()),

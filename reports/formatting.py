@@ -59,6 +59,31 @@ def best(slot: Slot) -> bool:
     return slot.standing.rank == 1 and slot.standing.to_best is None
 
 
+_LABELS = {
+    "paper": "those of the label files as they are",
+    "official": "those that the clips have in the official annotations",
+}
+
+
+def labels_note(table: Table) -> str:
+    """Whose class names the run's numbers on real clips were scored with; '' without any."""
+    found: dict[str, dict[str, None]] = {}
+    for row in table.rows:
+        for column in table.columns:
+            cell = row.slots[column.id].cell
+            for record in () if cell is None or column.synthetic else cell.records:
+                found.setdefault(record.protocol.labels, {})[column.group] = None
+    found.pop("", None)
+    if not found:
+        return ""
+    parts = []
+    for labels, groups in sorted(found.items()):
+        choice, _, style = labels.partition(", ")
+        words = _LABELS.get(choice, choice) + (f" ({style})" if style else "")
+        parts.append(words if len(found) == 1 else f"{words} for {', '.join(groups)}")
+    return f"Class names are {'; '.join(parts)}."
+
+
 def spread_note(table: Table) -> str:
     """What the ± of a table is."""
     over = "splits" if table.spread == "splits" else "seeds"

@@ -15,6 +15,7 @@ from reports.formatting import (
     STATE_WORDS,
     SYNTHETIC_WARNING,
     best,
+    labels_note,
     members_done,
     spread_note,
     with_spread,
@@ -70,7 +71,7 @@ def _section(table: Table) -> str:
         colalign=["left", *["right"] * (len(grid.columns) - 1)],
     )
     heading = f"## {f'Table {table.id[1:]}: ' if table.id else ''}{_escape(table.title)}"
-    lines = [spread_note(table), BEST_NOTE]
+    lines = [*filter(None, [spread_note(table), labels_note(table)]), BEST_NOTE]
     if any(slot.partial for row in table.rows for slot in row.slots.values()):
         lines.append(PARTIAL_NOTE)
     if any(row.kind == "published" for row in table.rows):

@@ -18,6 +18,7 @@ from reports.formatting import (
     STATE_WORDS,
     SYNTHETIC_WARNING,
     best,
+    labels_note,
     members_done,
     number,
     plural,
@@ -157,7 +158,7 @@ def _section(board: Board, table: Table) -> tuple[Section, dict[str, Any]]:
         tuple(groups.values()),
         views,
         charts,
-        spread_note(table),
+        " ".join(filter(None, [spread_note(table), labels_note(table)])),
         published,
         any(view.std for view in views.values()),
     ), content

@@ -35,7 +35,7 @@ _AGREE = (
     "image_size",
     "views",
 )
-_SHOWN = ("pipeline", "precision", "checkpoint", "labels")
+_SHOWN = ("pipeline", "precision", "checkpoint")
 
 _UNSELECTED = ("last", "none (zero-shot)")
 """CLIP as it comes and the last checkpoint agree: neither was chosen by its score."""

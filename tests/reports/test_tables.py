@@ -5,10 +5,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reports import long_csv, markdown
+from reports import long_csv, markdown, page
 from reports.tables import Table, build_tables
 from results.aggregate import Board, load_board
 from results.published import COLUMNS
+from results.records import EvaluationRecord, RecordAdapter, TrainRecord
 from tests.reports.example_run import Example, write_example
 
 
@@ -214,4 +215,57 @@ def test_nothing_is_marked_where_every_clip_gave_frames(mini: Board) -> None:
         for shown in build_tables(mini)
         for row in shown.rows
         for slot in row.slots.values()
+    )
+
+
+def _with_labels(run: Path, labels: dict[str, str]) -> Board:
+    """A run whose records say which class names its datasets were scored with."""
+    for path in run.glob("jobs/*/result.json"):
+        record = RecordAdapter.validate_json(path.read_bytes())
+        if isinstance(record, EvaluationRecord):
+            chosen = {"labels": labels[record.protocol.dataset]}
+            protocol = record.protocol.model_copy(update=chosen)
+            path.write_text(record.model_copy(update={"protocol": protocol}).model_dump_json())
+    return load_board([run])
+
+
+def test_the_leaderboard_says_whose_class_names_were_scored(tmp_path: Path) -> None:
+    write_example(
+        tmp_path,
+        Example(methods=("vifi-clip",), settings=("zero-shot",), synthetic=False, lost=0),
+    )
+    released = dict.fromkeys(("hmdb51", "ucf101", "kinetics600"), "paper")
+    board = _with_labels(tmp_path, released)
+    same = "Class names are those of the label files as they are."
+    assert same in markdown.render(board)
+    assert same in page.render(board)
+    board = _with_labels(tmp_path, {**released, "hmdb51": "official", "ucf101": "paper, spaced"})
+    mixed = (
+        "Class names are those that the clips have in the official annotations for HMDB-51; "
+        "those of the label files as they are for K600; "
+        "those of the label files as they are (spaced) for UCF-101."
+    )
+    assert mixed in markdown.render(board)
+    notes = long_csv.frame(board).set_index(["dataset", "metric", "source"])["note"]
+    assert notes["HMDB-51", "top1", "run example"] == "class names: official"
+    assert notes["UCF-101", "top1", "run example"] == "class names: paper, spaced"
+    assert notes["K600", "top1", "run example"] == ""
+    other = "Its class names are not those of the released label files."
+    assert other in page.render(board)
+    assert other not in page.render(_with_labels(tmp_path, released))
+
+
+def test_older_records_do_not_say_and_nothing_is_claimed(lossy: Board, mini: Board) -> None:
+    assert "Class names are" not in markdown.render(lossy) + markdown.render(mini)
+
+
+def test_an_opened_number_says_what_its_training_did_about_bad_clips(tmp_path: Path) -> None:
+    plan = write_example(tmp_path, Example(methods=("a5",), settings=("fully-supervised",)))
+    path = tmp_path / "jobs" / str(plan.trials[0].training) / "result.json"
+    record = TrainRecord.model_validate_json(path.read_bytes())
+    changed = {"policy": "replace-within-class", "replaced": 24}
+    path.write_text(record.model_copy(update=changed).model_dump_json())
+    text = page.render(load_board([tmp_path]))
+    assert (
+        "In training a clip without frames was replaced by another of its class 24 times." in text
     )

@@ -67,7 +67,7 @@ class Selection:
         return found
 
     def _settings(self, config: RunConfig) -> list[str]:
-        of_table = {settings_room.get(name).table: name for name in config.settings}
+        of_table = {config.table_of(name): name for name in config.settings}
         for number in self.tables:
             if f"T{number}" not in of_table:
                 raise unknown_name("table", str(number), [table[1:] for table in of_table])

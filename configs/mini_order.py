@@ -1,8 +1,9 @@
 """Does a method see the order of frames? The reversed pairs of mini-ssv2, trained until it shows.
 
-Each class comes with its reversal, so averaging over frames cannot pass 50 % (``docs/mini-world.md``).
-The default configuration trains for minutes' sake; here the methods with temporal modules get the
-epochs they need, and two that average get as many, for comparison. Sixteen clips a class.
+Each class comes with its reversal, so averaging over frames cannot pass 50 %
+(``docs/mini-world.md``). The default configuration trains briefly; here the methods with temporal
+modules get the epochs they need, and two that average get as many, for comparison. Sixteen clips a
+class.
 """
 
 _base_ = ["mini.py"]

@@ -178,3 +178,18 @@ def test_unknown_adapter_options_are_reported(tmp_path: Path) -> None:
         "methods.vl.options: unknown option of vl-prompting 'n_ctx_vison'; "
         "did you mean 'n_ctx_vision'?"
     )
+
+
+def test_a_row_may_follow_the_recipe_of_another() -> None:
+    config = load_config("table7")
+    source = config.recipe_for("xclip-source", "zero-shot", "hmdb51")
+    assert source == load_config("paper").recipe_for("xclip", "zero-shot", "hmdb51")
+    assert (source.epochs, source.lr) == (10, 8e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "table"), [("table5", "T5"), ("table7", "T7"), ("mini_table8", "T8")]
+)
+def test_a_setting_may_stand_for_another_table(name: str, table: str) -> None:
+    config = load_config(name)
+    assert [config.table_of(setting) for setting in config.settings] == [table]

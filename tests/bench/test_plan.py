@@ -203,3 +203,12 @@ def test_planning_imports_no_torch() -> None:
     assert {job["state"] for job in document["jobs"]} == {"needs data"}
     assert document["job_hours"]["value"] is None
     assert document["job_hours"]["rests_on"].startswith("unknown: ")
+
+
+def test_a_bridged_row_starts_from_the_training_that_zero_shot_has() -> None:
+    zero_shot = make_plan(load_config("paper"), Selection(methods=("xclip",), tables=(1,)))
+    (source,) = [key for key, job in zero_shot.jobs.items() if job.kind == "train"]
+    bridged = make_plan(load_config("table7"), Selection(methods=("xclip",)))
+    trained = [job for job in bridged.jobs.values() if job.kind == "train"]
+    assert {job.parent for job in trained if job.key != source} == {source}
+    assert len(trained) == 1 + 12

@@ -105,7 +105,7 @@ class _Builder:
         self.cache = Path(absolute(self.config.cache))
         self.catalogue = self.config.catalogue
         self.plugins = tuple(absolute(plugin) for plugin in self.config.plugins)
-        self.backbone, self.weights_needed = _backbone(self.config)
+        self.backbone, self.weights_needed = backbone_of(self.config)
         self._facts: dict[str, RowFacts] = {}
         self._methods: dict[tuple[str, str], MethodRef] = {}
         self._recipes: dict[tuple[str, str, str], Recipe] = {}
@@ -305,7 +305,7 @@ class _Builder:
         return self._sources[dataset]
 
 
-def _backbone(config: RunConfig) -> tuple[BackboneRef, str | None]:
+def backbone_of(config: RunConfig) -> tuple[BackboneRef, str | None]:
     """The weights all rows start from, and what is missing of them."""
     chosen = config.backbone
     model = absolute(chosen.model) if chosen.model.endswith(".json") else chosen.model

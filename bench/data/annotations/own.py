@@ -27,6 +27,7 @@ from bench.data.annotations.base import (
     read_text,
 )
 from bench.data.folder_index import index_folder
+from bench.data.storage import broken_shards
 from bench.errors import DataError
 
 HELD_OUT = 5
@@ -41,6 +42,14 @@ def read_folders(root: Path) -> Annotations:
     Raises:
         DataError: The folder cannot be listed, or a video lies in no class folder.
     """
+    broken = broken_shards(root)
+    if broken:
+        # A list made of what is left would be another one, without a word.
+        raise DataError(
+            f"{len(broken)} shards of the videos are not whole",
+            got="; ".join(f"{root / name}: {what}" for name, what in list(broken.items())[:3]),
+            next_step="copy them again",
+        )
     try:
         paths = [path for path, _ in index_folder(root).files()]
     except OSError as error:

@@ -1,0 +1,166 @@
+"""``bench predict VIDEO…``: own videos, own class names."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.errors import DataError, UsageError, unknown_name
+
+if TYPE_CHECKING:
+    from bench.prediction import Prediction, Predictions, Predictor
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags."""
+    parser.add_argument("videos", nargs="+", metavar="VIDEO")
+    parser.add_argument("--method", metavar="NAME", help="row of the configuration, or adapter")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--checkpoint", type=Path, metavar="FILE", help="released weights")
+    source.add_argument(
+        "--run", metavar="RUN/KEY", help="a training of yours, for example runs/mini/1a2b3c4d"
+    )
+    names = parser.add_mutually_exclusive_group(required=True)
+    names.add_argument("--classes", metavar="'a,b,c'", help="names, separated by commas")
+    names.add_argument(
+        "--classes-file", type=Path, metavar="F", help="a name a line, or a table id,name"
+    )
+    parser.add_argument("--config", help="configuration file or name (default: mini)")
+    parser.add_argument(
+        "--setting", metavar="NAME", help="whose recipe to take (default: zero-shot, or the first)"
+    )
+    parser.add_argument("--num-frames", type=int, metavar="T", help="frames a view")
+    parser.add_argument("--top", type=int, default=5, metavar="K", help="classes to name")
+    parser.add_argument(
+        "--plugin", action="append", default=[], metavar="FILE", help="a file with adapters"
+    )
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the likeliest classes of each video; 1 if one could not be used."""
+    if args.top < 1:
+        raise UsageError(f"--top {args.top} names no class", allowed="1 or more")
+    names = _class_names(args)
+    predictor = _predictor(args)
+    from bench.prediction import predict
+
+    found = predict(predictor, args.videos, names, args.top)
+    print(_document(found) if args.json else _text(found))
+    return 1 if any(video.reason for video in found.videos) else 0
+
+
+def _class_names(args: argparse.Namespace) -> tuple[str, ...]:
+    if args.classes is not None:
+        names = [name.strip() for name in args.classes.split(",")]
+        return tuple(name for name in names if name)
+    from bench.data.annotations.base import numbered_lines, read_text
+    from bench.data.classes import read_class_names
+
+    first = read_text(args.classes_file).split("\n", 1)[0]
+    if [column.strip() for column in first.split(",")][:2] == ["id", "name"]:
+        return read_class_names(args.classes_file)
+    return tuple(line for _, line in numbered_lines(args.classes_file))
+
+
+def _predictor(args: argparse.Namespace) -> Predictor:
+    if args.run is not None:
+        return _of_training(args, _job_folder(args.run))
+    beside = None if args.checkpoint is None else args.checkpoint.parent / "job.json"
+    if beside is not None and beside.is_file():
+        return _of_training(args, args.checkpoint.parent)
+    return _of_config(args)
+
+
+def _of_training(args: argparse.Namespace, folder: Path) -> Predictor:
+    from bench.prediction import from_training
+
+    predictor = from_training(folder)
+    method = predictor.job.method
+    if args.method not in (None, method.row, method.adapter):
+        raise UsageError(
+            f"{folder.name[:8]} is a job of {method.row}, not of {args.method}",
+            next_step=f"leave --method out, or say --method {method.row}",
+        )
+    return predictor
+
+
+def _job_folder(text: str) -> Path:
+    """The folder of ``RUN/KEY``; a key may be cut short.
+
+    Raises:
+        DataError: There is no such job, or several.
+    """
+    run, key = Path(text).parent, Path(text).name
+    if run.name == "jobs":
+        run = run.parent
+    found = [place for place in sorted(run.glob("jobs/*")) if (place / "job.json").is_file()]
+    if not found:
+        raise DataError(f"there are no jobs in {run}", got=text, allowed="--run RUN/KEY")
+    matching = [place for place in found if place.name.startswith(key)]
+    if len(matching) != 1:
+        from bench.jobs import job_name, load_job
+
+        trainings = [place for place in found if (place / "checkpoint.safetensors").is_file()]
+        shown = [
+            f"{place.name[:8]} {job_name(load_job(place / 'job.json'))}" for place in trainings
+        ]
+        raise DataError(
+            f"{len(matching)} jobs of {run} have a key that begins with '{key}'",
+            allowed="; ".join(shown[:10]) + ("; …" if len(shown) > 10 else "") or "(no training)",
+        )
+    return matching[0]
+
+
+def _of_config(args: argparse.Namespace) -> Predictor:
+    import methods
+    from bench.config import load_config
+    from bench.prediction import from_config
+
+    if args.method is None:
+        raise UsageError(
+            "which method?", next_step="--method NAME (bench methods lists them), or --run RUN/KEY"
+        )
+    broken = methods.load_plugins(args.plugin)
+    if broken:
+        raise UsageError("\n".join(map(str, broken)), next_step="mend the file, or drop it")
+    plugins = tuple(str(Path(plugin).absolute()) for plugin in args.plugin)
+    changes: dict[str, object] = {"plugins": plugins} if plugins else {}
+    config = load_config(args.config, changes)
+    if args.method not in config.methods:
+        if args.method not in methods.names():
+            raise unknown_name("method", args.method, {*config.methods, *methods.names()})
+        changes[f"methods.{args.method}"] = {"adapter": args.method}
+        config = load_config(args.config, changes)
+    setting = args.setting
+    if setting is None:
+        setting = "zero-shot" if "zero-shot" in config.settings else next(iter(config.settings))
+    if setting not in config.settings:
+        raise unknown_name(f"setting in configuration '{config.name}'", setting, config.settings)
+    return from_config(config, args.method, setting, args.checkpoint, args.num_frames)
+
+
+def _text(found: Predictions) -> str:
+    lines = [f"{found.method} on {found.backbone}, checkpoint: {found.checkpoint}"]
+    lines.append("prompts, the first: " + ", ".join(f"'{prompt}'" for prompt in found.prompts))
+    for video in found.videos:
+        lines += _lines(video)
+    return "\n".join(lines)
+
+
+def _lines(video: Prediction) -> list[str]:
+    if video.reason:
+        detail = f" ({video.detail})" if video.detail else ""
+        return [f"{video.video}: cannot be used: {video.reason}{detail}"]
+    return [
+        video.video,
+        *(f"  {100 * guess.probability:5.1f} %  {guess.name}" for guess in video.best),
+    ]
+
+
+def _document(found: Predictions) -> str:
+    import json
+    from dataclasses import asdict
+
+    return json.dumps(asdict(found), indent=1)

@@ -256,10 +256,10 @@ class DatasetSource:
         return MissingDataError(
             f"the {what} of {self.spec.name} is missing",
             got=f"no {file.absolute()}",
-            next_step=f"put the file there; or, where the real ones lie elsewhere or nowhere: bench "
-            f"data prepare {self.spec.name} --videos <folder> --annotations <folder> [--released "
-            f"<folder>]; or take '{key}' out of '{table}' of {self.spec.name} in a configuration "
-            "of your own: it is then made from the official annotations",
+            next_step="put the file there; or, where the real ones lie elsewhere or nowhere: "
+            f"bench data prepare {self.spec.name} --videos <folder> --annotations <folder> "
+            f"[--released <folder>]; or take '{key}' out of '{table}' of {self.spec.name} in a "
+            "configuration of your own: it is then made from the official annotations",
         )
 
     def _derived_names(self, classes: str) -> tuple[str, ...]:

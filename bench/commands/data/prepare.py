@@ -74,11 +74,13 @@ def _text(result: PrepareResult, data: Path) -> Iterator[str]:
     yield ""
     yield from _split_table(prepared)
     yield ""
-    yield from _differences(prepared, prepared_file(data, prepared.dataset, ".missing.txt"))
-    yield from _lists(prepared)
-    yield ""
+    missing_file = prepared_file(data, prepared.dataset, ".missing.txt")
+    notes = [*_differences(prepared, missing_file), *_lists(prepared)]
+    yield from notes
+    if notes:
+        yield ""
     written = prepared_file(data, prepared.dataset, "")
-    news = "written" if result.rebuilt else f"videos and annotations are as they were on {prepared.prepared}"
+    news = "written" if result.rebuilt else f"nothing has changed since {prepared.prepared}"
     yield f"{news}: {written}.csv, .json, .missing.txt"
     yield from _next_steps(prepared, data)
 

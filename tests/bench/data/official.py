@@ -24,12 +24,15 @@ def touch_videos(folder: Path, paths: Sequence[str]) -> None:
         file.write_bytes(path.encode())
 
 
-def hmdb(folder: Path, codes: Mapping[str, Mapping[str, Sequence[int]]]) -> OfficialFolders:
+def hmdb(
+    folder: Path, codes: Mapping[str, Mapping[str, Sequence[int]]], *, touch: bool = True
+) -> OfficialFolders:
     """``class folder -> clip -> codes in splits 1, 2, …``; the videos lie nested."""
     annotations, videos = folder / "annotations", folder / "videos"
     (annotations / "testTrainMulti_7030_splits").mkdir(parents=True)
     for name, clips in codes.items():
-        touch_videos(videos, [f"{name}/{clip}" for clip in clips])
+        if touch:
+            touch_videos(videos, [f"{name}/{clip}" for clip in clips])
         for split in range(len(next(iter(clips.values())))):
             lines = [f"{clip} {numbers[split]} \r\n" for clip, numbers in clips.items()]
             file = annotations / "testTrainMulti_7030_splits" / f"{name}_test_split{split + 1}.txt"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.data.annotations import AnnotatedClip, read_annotations
+from bench.data.annotations import NO_CLASS, AnnotatedClip, looks_like, read_annotations
 from bench.errors import DataError, UsageError
 from tests.bench.data import official
 
@@ -178,3 +178,120 @@ def test_an_unknown_format_gets_the_nearest(tmp_path: Path) -> None:
         "unknown annotation format 'hmbd'; did you mean 'hmdb'?\n"
         "  allowed: csv, folders, hmdb, kinetics, msrvtt, ssv2, ucf"
     )
+
+
+def test_kinetics_passes_over_tables_of_something_else(tmp_path: Path) -> None:
+    (tmp_path / "kinetics_400_labels.csv").write_text("id,name\n0,archery\n")
+    (tmp_path / "shards.csv").write_text("path,shard,offset,size,mtime_ns\n")
+    (tmp_path / "._train.csv").write_bytes(b"\0\1\2")
+    (tmp_path / "train.txt").write_text(
+        "label,youtube_id,time_start,time_end,split\narchery,abcdefghijk,0,10,train\n"
+    )
+    read = read_annotations("kinetics", tmp_path)
+    assert [clip.path for clip in read.clips] == ["train/abcdefghijk_000000_000010.mp4"]
+    assert [file.name for file in read.files] == ["train.txt"]
+
+
+def test_annotation_files_in_a_link_back_up_are_read_once(tmp_path: Path) -> None:
+    (tmp_path / "up").symlink_to(tmp_path)
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / "train.csv").write_text("archery,abcdefghijk,0,10\n")
+    assert read_annotations("kinetics", tmp_path).files == (tmp_path / "train.csv",)
+
+
+MSRVTT_VARIANTS: dict[str, dict[str, str]] = {
+    "csv": {
+        "MSRVTT_train.9k.csv": "video_id\r\nvideo0\r\nvideo1\r\n",
+        "MSRVTT_train.7k.csv": "video_id\nvideo0\n",
+        "MSRVTT_JSFUSION_test.csv": (
+            'key,vid_key,video_id,sentence\nret0,msr7,video7,"a man, singing"\n'
+        ),
+        "MSRVTT_data.json": json.dumps(
+            {
+                "sentences": [
+                    {"sen_id": n, "video_id": video, "caption": f"{video} {n}"}
+                    for video in ("video0", "video1", "video7")
+                    for n in (0, 1)
+                ]
+            }
+        ),
+    },
+    "lists": {
+        "msrvtt_ret_train9k.json": json.dumps(
+            [
+                {"video": "video0.mp4", "caption": ["video0 0", " video0 1"]},
+                {"video": "video1.mp4", "caption": "video1 0"},
+                {"video": "video1.mp4", "caption": "video1 1"},
+            ]
+        ),
+        "msrvtt_ret_train7k.json": json.dumps([{"video": "video0.mp4", "caption": "video0 0"}]),
+        "msrvtt_ret_test1k.json": json.dumps([{"video": "video7", "caption": "a man, singing"}]),
+        "msrvtt_qa_train.json": "[1, 2]",
+    },
+    "objects": {
+        "train_9k.json": json.dumps(
+            {"video0.mp4": ["video0 0", "video0 1"], "video1.mp4": ["video1 0", "video1 1"]}
+        ),
+        "train_7k.json": json.dumps({"video0.mp4": ["video0 0"]}),
+        "test_JSFUSION.json": json.dumps({"video7.mp4": ["a man, singing"]}),
+    },
+}
+
+
+@pytest.mark.parametrize("variant", MSRVTT_VARIANTS)
+def test_msrvtt_in_every_variant_in_circulation(tmp_path: Path, variant: str) -> None:
+    for name, text in MSRVTT_VARIANTS[variant].items():
+        (tmp_path / name).write_text(text, newline="")
+    read = read_annotations("msrvtt", tmp_path)
+    assert read.class_names == ()
+    by_path = {clip.path: (set(clip.splits), clip.captions, clip.class_id) for clip in read.clips}
+    assert by_path["video1.mp4"] == ({"train"}, ("video1 0", "video1 1"), NO_CLASS)
+    assert by_path["video0.mp4"][0] == {"train", "train7k"}
+    # One sentence a tested clip, whatever else is said of it elsewhere.
+    assert by_path["video7.mp4"] == ({"test"}, ("a man, singing",), NO_CLASS)
+
+
+def test_msrvtt_clips_without_captions_are_named(tmp_path: Path) -> None:
+    (tmp_path / "MSRVTT_train.9k.csv").write_text("video_id\nvideo0\n")
+    with pytest.raises(DataError) as error:
+        read_annotations("msrvtt", tmp_path)
+    assert str(error.value) == (
+        "MSRVTT_train.9k.csv: there is no caption of video0\n"
+        "  got:     a list of clips only\n"
+        "  allowed: MSRVTT_train.9k.csv, MSRVTT_JSFUSION_test.csv, MSRVTT_data.json; or "
+        "msrvtt_ret_train9k.json, msrvtt_ret_test1k.json; or train_9k.json, test_JSFUSION.json\n"
+        "  next:    put MSRVTT_data.json beside it"
+    )
+
+
+def test_msrvtt_files_of_two_versions_of_the_split(tmp_path: Path) -> None:
+    (tmp_path / "train_9k.json").write_text('{"video0.mp4": ["a"], "video1.mp4": ["b"]}')
+    (tmp_path / "test_JSFUSION.json").write_text('{"video1.mp4": ["b"]}')
+    with pytest.raises(DataError) as error:
+        read_annotations("msrvtt", tmp_path)
+    assert str(error.value) == (
+        "1 clips are in both train_9k.json and test_JSFUSION.json\n"
+        "  got:     video1\n"
+        "  allowed: training clips that are not tested\n"
+        "  next:    take both files from one version of the split: 9k and 1kA"
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["train.csv", "validate.csv"], ("kinetics",)),
+        (["kick_test_split1.txt"], ("hmdb",)),
+        (["classInd.txt", "trainlist01.txt"], ("ucf",)),
+        (["labels.json"], ("ssv2",)),
+        (["something-something-v1-train.csv"], ("Something-Something version 1",)),
+        (["MSRVTT_train.9k.csv"], ("msrvtt",)),
+        (["readme.txt"], ()),
+    ],
+)
+def test_what_a_folder_looks_like(
+    tmp_path: Path, names: list[str], expected: tuple[str, ...]
+) -> None:
+    for name in names:
+        (tmp_path / name).write_text("x")
+    assert looks_like(tmp_path) == expected

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from bench.data.folder_index import index_folder
+from bench.data.annotations import NO_CLASS
+from bench.data.folder_index import index_folder, mended_copies
 from bench.data.manifest import (
     Manifest,
     ManifestRow,
@@ -131,7 +135,7 @@ def test_nothing_found_says_where_and_what_for(tmp_path: Path) -> None:
         "none of the 2 annotated clips of hmdb51 is in the video folder\n"
         f"  got:     {elsewhere} with 1 video files\n"
         "  allowed: files named like kick/clip_kick_0.avi, in any sub-folder\n"
-        "  next:    check 'root' and 'annotations' of the dataset in the configuration"
+        "  next:    bench data prepare hmdb51 --videos <folder> --annotations <folder>"
     )
 
 
@@ -214,3 +218,146 @@ def test_a_cache_that_cannot_be_written_to(tmp_path: Path) -> None:
         "  allowed: a folder with write permission and free space\n"
         "  next:    name another cache folder in the configuration: cache = '<folder>'"
     )
+
+
+def _archery(folder: Path) -> tuple[official.OfficialFolders, Path]:
+    """One clip of one class, and the place of its file."""
+    folders = official.kinetics(folder, {"val": [("archery", "-abcdefg_ij")]})
+    return folders, folders.videos / "val" / "-abcdefg_ij_000004_000014.mp4"
+
+
+def _kinetics(folders: official.OfficialFolders) -> OfficialData:
+    return OfficialData("kinetics400", folders.videos, folders.annotations, "kinetics")
+
+
+def test_a_mended_copy_is_taken_instead_of_the_corrupted_clip(tmp_path: Path) -> None:
+    folders, clip = _archery(tmp_path)
+    mended = f"replacement/replacement_for_corrupted_k400/{clip.name}"
+    official.touch_videos(folders.videos, [mended])
+    manifest, report = prepare_manifest(_kinetics(folders))
+    assert [row.path for row in manifest.rows] == [mended]
+    assert (report.mended, report.ambiguous, report.unlisted) == ((mended,), (), ())
+    assert mended_copies(folders.videos) == {clip.stem: mended}
+    assert mended_copies(tmp_path / "nowhere") == {}
+
+
+def test_half_a_download_is_said_to_be_one(tmp_path: Path) -> None:
+    folders, clip = _archery(tmp_path)
+    clip.write_bytes(b"")
+    for name in ("other.mp4.part", "other.mp4.aria2", ".rsync.mp4.Xa21"):
+        (clip.parent / name).write_bytes(b"x")
+    (clip.parent / "lost.mp4").symlink_to(tmp_path / "nothing")
+    (clip.parent / "loop.mp4").symlink_to(clip.parent / "loop.mp4")
+    (clip.parent / "._hidden.mp4").write_bytes(b"x")
+    _, report = prepare_manifest(_kinetics(folders))
+    assert report.empty == (f"val/{clip.name}",)
+    names = ["loop.mp4", "lost.mp4", "other.mp4.aria2", "other.mp4.part"]
+    assert report.unusable == tuple(f"val/{name}" for name in names)
+    assert report.unlisted == ()
+
+
+def test_seconds_without_leading_zeros_are_the_same_clip(tmp_path: Path) -> None:
+    folders, clip = _archery(tmp_path)
+    clip.rename(clip.with_name("-abcdefg_ij_4_14.mp4"))
+    manifest, _ = prepare_manifest(_kinetics(folders))
+    assert [row.path for row in manifest.rows] == ["val/-abcdefg_ij_4_14.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("written", "on_disk"),
+    [
+        ("café_kick.avi".encode(), unicodedata.normalize("NFD", "café_kick.avi").encode()),
+        ("café_kick.avi".encode("latin-1"), "café_kick.avi".encode()),
+        ("café_kick.avi".encode(), "café_kick.avi".encode("latin-1")),
+    ],
+)
+def test_accents_are_compared_whatever_wrote_them(
+    tmp_path: Path, written: bytes, on_disk: bytes
+) -> None:
+    (tmp_path / "kick_test_split1.txt").write_bytes(written + b" 1\n")
+    (tmp_path / "kick").mkdir()
+    (tmp_path / "kick" / os.fsdecode(on_disk)).write_bytes(b"x")
+    manifest, _ = prepare_manifest(OfficialData("hmdb51", tmp_path, tmp_path, "hmdb"))
+    assert [os.fsencode(row.path) for row in manifest.rows] == [b"kick/" + on_disk]
+
+
+def test_copies_of_equal_size_are_no_riddle(tmp_path: Path) -> None:
+    folders, clip = _archery(tmp_path)
+    copy = folders.videos / "videos" / "val" / "archery" / clip.name
+    copy.parent.mkdir(parents=True)
+    copy.symlink_to(clip)
+    manifest, report = prepare_manifest(_kinetics(folders))
+    assert [row.path for row in manifest.rows] == [f"val/{clip.name}"]
+    assert (report.ambiguous, report.unlisted) == ((), ())
+
+
+def test_real_folders_come_before_links_to_them(tmp_path: Path) -> None:
+    official.touch_videos(tmp_path, ["z/1.avi"])
+    (tmp_path / "a").symlink_to(tmp_path / "z")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    assert [path for path, _ in index_folder(tmp_path).files()] == ["z/1.avi"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may read anything")
+def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    official.touch_videos(tmp_path, ["a/1.avi", "lost+found/2.avi"])
+    (tmp_path / "lost+found").chmod(0)
+    try:
+        index = index_folder(tmp_path)
+    finally:
+        (tmp_path / "lost+found").chmod(0o755)
+    assert index.unreadable == ["lost+found"]
+    assert [path for path, _ in index.files()] == ["a/1.avi"]
+
+
+def test_archives_that_were_not_unpacked_are_named(tmp_path: Path) -> None:
+    folders = official.simple_hmdb(tmp_path, {"kick": 1}, val=1)
+    packed = tmp_path / "packed"
+    packed.mkdir()
+    (packed / "brush_hair.rar").write_bytes(b"Rar!")
+    with pytest.raises(DataError) as error:
+        prepare_manifest(OfficialData("hmdb51", packed, folders.annotations, "hmdb"))
+    assert str(error.value) == (
+        "none of the 2 annotated clips of hmdb51 is in the video folder\n"
+        f"  got:     {packed} with 0 video files\n"
+        "  allowed: files named like kick/clip_kick_0.avi, in any sub-folder\n"
+        "  next:    unpack the archives in it: 1, for example brush_hair.rar"
+    )
+
+
+def test_captions_have_no_classes(tmp_path: Path) -> None:
+    row = ManifestRow("video0", "video0.mp4", NO_CLASS, "", ("train",), 3, ("a, b", 'say "é"'))
+    manifest = Manifest("msrvtt", (row,))
+    write_manifest(manifest, tmp_path / "manifest.csv")
+    assert read_manifest(tmp_path / "manifest.csv", "msrvtt") == manifest
+    with pytest.raises(DataError, match="the clips of msrvtt have captions, not classes"):
+        _ = manifest.class_names
+
+
+_texts = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    rows=st.lists(
+        st.builds(
+            ManifestRow,
+            id=_texts,
+            path=_texts,
+            class_id=st.just(NO_CLASS),
+            class_name=st.just(""),
+            splits=st.lists(st.sampled_from(["train", "val1", "test"]), unique=True).map(tuple),
+            bytes=st.none() | st.integers(min_value=0, max_value=2**50),
+            captions=st.lists(st.text()).map(tuple),
+        ),
+        min_size=1,
+        unique_by=lambda row: row.path,
+    )
+)
+def test_any_manifest_survives_its_file(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[ManifestRow]
+) -> None:
+    manifest = Manifest("msrvtt", tuple(sorted(rows, key=lambda row: row.path)))
+    path = tmp_path_factory.getbasetemp() / "any.csv"
+    write_manifest(manifest, path)
+    assert read_manifest(path, "msrvtt") == manifest

@@ -17,7 +17,7 @@ import settings as settings_room
 from bench.data.byte_sizes import parse_bytes
 from bench.data.catalogue import CATALOGUE, DatasetSpec, own_dataset
 from bench.data.label_choice import LabelChoice, NameStyle
-from bench.errors import ConfigError, UsageError, nearest
+from bench.errors import BenchError, ConfigError, UsageError, nearest
 from bench.jobs import TrainPolicy
 from bench.recipe import Recipe
 
@@ -241,6 +241,8 @@ def load_config(
     file = find_config(path)
     try:
         raw = Config.fromfile(str(file), import_custom_modules=False, lazy_import=False)
+    except BenchError:
+        raise  # what a dataset that was prepared lacks, with the command that mends it
     except Exception as error:
         raise UsageError(
             f"configuration {file.name} cannot be read: {type(error).__name__}: {error}",

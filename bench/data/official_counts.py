@@ -125,6 +125,10 @@ OFFICIAL: MappingProxyType[str, MappingProxyType[str, tuple[OfficialCount, ...]]
 
 
 def nearest_count(dataset: str, split: str, clips: int) -> OfficialCount | None:
-    """The official count of a split that a number of clips comes nearest; None if none is known."""
+    """The official count of a split that a number of clips comes nearest.
+
+    Returns:
+        None if none is known; the first one if there is not a single clip.
+    """
     known = OFFICIAL.get(dataset, MappingProxyType({})).get(split, ())
-    return min(known, key=lambda count: abs(count.clips - clips), default=None)
+    return min(known, key=lambda count: clips and abs(count.clips - clips), default=None)

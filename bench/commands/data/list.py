@@ -54,12 +54,12 @@ def run(args: argparse.Namespace) -> int:
         raise unknown_name("dataset", args.dataset, CATALOGUE)
     config = load_config(args.config or default_config(args.dataset))
     source = source_of(config, args.dataset)
+    if source.config.format == "msrvtt":
+        return _captioned(source, args.name, args.write)
     known = {item.clips: item for item in named_lists(source.spec, source.config)}
     wanted = [
         known.get(name) or NamedList(name, rule_for(name).classes) for name in args.name
     ] or list(known.values())
-    if not wanted or (source.config.format == "msrvtt"):
-        return _captioned(source, args.name, args.write)
     states = [_state(source, item) for item in wanted]
     if args.name:
         for state in states:

@@ -47,6 +47,9 @@ class MethodConfig(_Frozen):
         default={}, description="setting -> options that replace those above there"
     )
     title: str | None = None
+    settings: tuple[str, ...] = Field(
+        default=(), description="where it runs, unless a setting names its rows; empty: everywhere"
+    )
     starts_from: str | None = Field(default=None, description="row whose checkpoint it starts from")
     recipe_of: str | None = Field(
         default=None, description="row whose recipe rules hold for this one too, before its own"
@@ -90,7 +93,9 @@ class SettingConfig(_Frozen):
     """Which cells of a setting are run."""
 
     datasets: tuple[str, ...]
-    methods: tuple[str, ...] | None = Field(default=None, description="None: every row")
+    methods: tuple[str, ...] | None = Field(
+        default=None, description="None: every row that does not say otherwise"
+    )
     options: dict[str, Any] = {}
     table: str | None = Field(
         default=None,
@@ -200,7 +205,13 @@ class RunConfig(_Frozen):
     def rows(self, setting: str) -> tuple[str, ...]:
         """The rows that run in a setting."""
         chosen = self.settings[setting].methods
-        return tuple(self.methods) if chosen is None else chosen
+        if chosen is not None:
+            return chosen
+        return tuple(
+            row
+            for row, method in self.methods.items()
+            if setting in (method.settings or (setting,))
+        )
 
 
 def find_config(name: str | Path | None) -> Path:
@@ -336,8 +347,10 @@ def _cross_check(config: RunConfig) -> list[str]:
         if len(given) > 1:
             errors.append(f"{where}: {' and '.join(given)} contradict each other; keep one")
         known = settings_room.names()
-        chosen = list(method.setting_options)
-        errors += _unknown(f"{where}.setting_options", "setting", chosen, settings_room.names())
+        errors += _unknown(f"{where}.settings", "setting", method.settings, known)
+        errors += _unknown(
+            f"{where}.setting_options", "setting", list(method.setting_options), known
+        )
         errors += _option_errors(where, method)
     for name, setting in config.settings.items():
         where = f"settings.{name}"

@@ -86,13 +86,15 @@ def configuration(
 
     overrides = dict(parse_assignment("--set", text) for text in args.set)
     overrides |= _protocol_overrides(args)
+    known = set(methods.names())
     if args.plugin:
         broken = methods.load_plugins(args.plugin)
         if broken:
             raise UsageError("\n".join(map(str, broken)), next_step="mend the file, or drop it")
         overrides["plugins"] = tuple(str(Path(path).absolute()) for path in args.plugin)
     config = load_config(args.config, overrides)
-    for name in args.method:
+    brought = [name for name in methods.names() if name not in known]
+    for name in (*brought, *args.method):
         if name not in config.methods and name in methods.names():
             overrides[f"methods.{name}"] = {"adapter": name}
     return load_config(args.config, {**overrides, **(changes or {})})

@@ -7,14 +7,16 @@ methods = {
         adapter="actionclip",
         options=dict(fusion="meanP"),
         title="ActionCLIP MeanP",
+        settings=["zero-shot"],
         note="the zero-shot numbers printed for ActionCLIP are those of this variant (inferred)",
     ),
     "xclip": dict(adapter="xclip"),
-    "a5": dict(adapter="a5"),
+    "a5": dict(adapter="a5", settings=["zero-shot", "base-to-novel", "few-shot"]),
     "a6": dict(
         adapter="a5",
         options=dict(temporal_layers=3),
         title="A6",
+        settings=["fully-supervised"],
         note="A5 with three temporal layers; the paper prints it for the fully-supervised setting",
     ),
     "vita-clip": dict(

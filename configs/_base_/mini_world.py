@@ -17,36 +17,12 @@ datasets = {
     for name, format in _datasets.items()
 }
 
-_low_shot = [
-    "vanilla-clip",
-    "actionclip",
-    "xclip",
-    "a5",
-    "vita-clip",
-    "clip-image-ft",
-    "clip-text-ft",
-    "vifi-clip",
-    "vl-prompting",
-]
-_zero_shot = ["vanilla-clip", "actionclip", "actionclip-meanp", *_low_shot[2:]]
-_fully_supervised = ["vanilla-clip", "actionclip", "xclip", "a6", *_low_shot[4:]]
-
 _source = dict(source="mini-kinetics400")
 settings = {
-    "zero-shot": dict(
-        datasets=["mini-hmdb51", "mini-ucf101", "mini-kinetics600"],
-        methods=_zero_shot,
-        options=_source,
-    ),
+    "zero-shot": dict(datasets=["mini-hmdb51", "mini-ucf101", "mini-kinetics600"], options=_source),
     "base-to-novel": dict(
-        datasets=["mini-kinetics400", "mini-hmdb51", "mini-ucf101", "mini-ssv2"],
-        methods=_low_shot,
-        options=_source,
+        datasets=["mini-kinetics400", "mini-hmdb51", "mini-ucf101", "mini-ssv2"], options=_source
     ),
-    "few-shot": dict(
-        datasets=["mini-hmdb51", "mini-ucf101", "mini-ssv2"], methods=_low_shot, options=_source
-    ),
-    "fully-supervised": dict(
-        datasets=["mini-kinetics400"], methods=_fully_supervised, options=_source
-    ),
+    "few-shot": dict(datasets=["mini-hmdb51", "mini-ucf101", "mini-ssv2"], options=_source),
+    "fully-supervised": dict(datasets=["mini-kinetics400"], options=_source),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -137,3 +138,13 @@ def test_what_there_is_is_listed(verb: str) -> None:
     lines = done.stdout.splitlines()
     assert expected[verb] in [line.split()[0] for line in lines]
     assert all(len(line.split()) > 3 for line in lines)
+
+
+@pytest.mark.parametrize("chosen", [[], ["--method", "best-frame"]])
+def test_a_plugin_runs_in_every_setting(chosen: list[str], tmp_path: Path) -> None:
+    plugin = Path(__file__).parents[2] / "docs/examples/best_frame.py"
+    command = [sys.executable, "-m", "bench.cli", "plan", "--config", "paper", "--json"]
+    command += ["--plugin", str(plugin), "--setting", "few-shot", "--out", str(tmp_path), *chosen]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    jobs = [job for job in json.loads(done.stdout)["jobs"] if job["method"] == "best-frame"]
+    assert sum(job["kind"] == "train" for job in jobs) == 12

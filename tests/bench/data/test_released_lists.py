@@ -19,6 +19,8 @@ from bench.data.classes import name_key, read_class_names
 from bench.data.expected import expected_classes, expected_clips
 from bench.data.lists import check_disjoint, read_list
 from bench.data.manifest import Manifest, ManifestRow
+from bench.data.released import RELEASED as RELEASED_FILES
+from bench.data.released import find_released, released_paths
 from bench.data.sources import DatasetSource
 from bench.jobs import ClipsRef
 
@@ -50,6 +52,22 @@ def test_every_file_of_the_release_can_be_read() -> None:
     assert len(names) == 16
     for listed in names.values():
         assert len({name_key(name) for name in listed}) == len(listed)
+
+
+def test_every_file_of_the_release_is_a_named_list_of_a_dataset(tmp_path: Path) -> None:
+    folder = Path(RELEASED)
+    named = [paths for dataset in RELEASED_FILES for paths in released_paths(dataset, RELEASED)]
+    assert sorted(file for paths in named for file in paths.values()) == sorted(
+        str(path)
+        for path in [*(folder / "datasets_splits").rglob("*.txt"), *(folder / "labels").iterdir()]
+    )
+    assert find_released(folder) == folder
+
+
+def test_records_say_that_a_released_list_was_given(tmp_path: Path) -> None:
+    refs = _references(tmp_path, "ssv2")
+    assert refs["few_shot_2"].list_origin == "given: train1_few_shot_2.txt"
+    assert refs["novel_val"].classes_origin == "given: ssv2_174_novel_labels.csv"
 
 
 @pytest.mark.parametrize("dataset", ["hmdb51", "kinetics400", "kinetics600", "ssv2", "ucf101"])

@@ -26,10 +26,12 @@ VERBS = {
     "parity": "the adapters against what their authors' code computes",
     "speed": "parameters, operations, throughput and memory of the methods",
     "eval": "score released weights without training, in any setting on any dataset",
+    "predict": "own videos, own class names: what a method makes of them",
     "checkpoint": "what a checkpoint file is; nothing in it is executed",
     "new-method": "write the start of an adapter, with its test",
     "check-method": "does an adapter, a plug-in's included, keep the contract",
     "data": "prepare, check and look at data",
+    "doctor": "is this machine ready, and if not, what mends it",
 }
 HIDDEN = ("run-job",)
 INTERRUPTED = 130

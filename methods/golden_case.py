@@ -147,10 +147,18 @@ def load_goldens(folder: Path | None = None) -> list[Golden]:
         raise DataError(
             "no golden case", got=str(folder), allowed="a folder of <case>.json + .safetensors"
         )
-    return [_load(file) for file in files]
+    return [load_golden(file) for file in files]
 
 
-def _load(file: Path) -> Golden:
+def load_golden(file: Path) -> Golden:
+    """One case.
+
+    Args:
+        file: Its ``.json``; the ``.safetensors`` lies beside it.
+
+    Raises:
+        DataError: It lacks its outputs or is damaged.
+    """
     try:
         spec = json.loads(file.read_text())
         outputs = load_file(file.with_suffix(".safetensors"))

@@ -1,4 +1,4 @@
-"""Missing and damaged clips, labels and overlaps through ``bench run``, on real files."""
+"""Missing and damaged clips, labels and overlaps: flags, jobs on real files, reports."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from tests.bench.commands.test_eval import CONFIG, RECIPE
 from tests.bench.engine.world import World, make_world
 
 ROW = ["--method", "vifi-clip", "--setting", "few-shot", "--dataset", "hmdb51"]
-LOCAL = ["--gpus", "0", "--jobs", "1", "--plain"]
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +64,18 @@ def run_one(plan: Plan, key: str, run: Path) -> int:
     return run_job(folder / "job.json")
 
 
+def planned(config: str, **changes: object) -> Plan:
+    return make_plan(load_config(config, changes), Selection(("vifi-clip",), ("few-shot",)))
+
+
+def run_all(plan: Plan, run: Path) -> None:
+    """What ``bench run`` does, without processes of its own: plan, jobs, report."""
+    RunStore(run).write_plan(plan.file)
+    for key in plan.jobs:
+        assert run_one(plan, key, run) == Exit.DONE
+    write_report([run], run / "report")
+
+
 def records(run: Path) -> tuple[TrainRecord, EvaluationRecord]:
     store = RunStore(run)
     (trial,) = store.plan().trials
@@ -78,17 +89,14 @@ def test_bad_clips_stop_a_run_unless_it_says_what_becomes_of_them(
     world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = configuration(world, "evaluated")
-    strict = make_plan(load_config(config), Selection(("vifi-clip",), ("few-shot",)))
+    strict = planned(config)
     (training_key, _) = strict.jobs
     assert run_one(strict, training_key, tmp_path / "strict") == Exit.USER
     failure = (tmp_path / "strict" / "jobs" / training_key / "failure.json").read_text()
     assert "1 clip of hmdb51/few_shot_2 cannot be used" in json.loads(failure)["message"]
 
-    common = ["run", "--config", config, *ROW, *LOCAL]
     out = tmp_path / "told"
-    chosen = ["--policy", "exclude", "--train-policy", "replace-within-class"]
-    assert main([*common, *chosen, "--out", str(out)]) == 0
-    capsys.readouterr()
+    run_all(planned(config, policy="exclude", train_policy="replace-within-class"), out)
     training, evaluation = records(out)
     assert (training.policy, training.left_out) == ("replace-within-class", 0)
     assert training.replaced > 0
@@ -139,6 +147,9 @@ def test_policies_make_other_jobs_and_the_default_is_the_configurations(
     assert trained["train"] != usual["train"]
     assert trained["evaluate"] != usual["evaluate"]
     assert keys("--set", "policy='exclude'") == scored
+    chosen = planned(config, policy="exclude", train_policy="skip")
+    flags = ["--policy", "exclude", "--train-policy", "skip"]
+    assert sorted(keys(*flags).values()) == sorted(chosen.jobs)
 
 
 @pytest.mark.parametrize(
@@ -171,17 +182,12 @@ def test_overlapping_lists_are_refused_unless_it_is_said_and_then_recorded(
     )
     assert "or say --allow-overlap: the number is then marked" in error
     assert main(["plan", "--config", config, *ROW, "--allow-overlap"]) == 0
-    allowed = load_config(config, {"allow_overlap": True, "train_policy": "skip"})
-    plan = make_plan(allowed, Selection(("vifi-clip",), ("few-shot",)))
-    store = RunStore(tmp_path / "out")
-    store.write_plan(plan.file)
-    for key in plan.jobs:
-        assert run_one(plan, key, store.folder) == Exit.DONE
-    training, evaluation = records(store.folder)
+    out = tmp_path / "out"
+    run_all(planned(config, allow_overlap=True, train_policy="skip"), out)
+    training, evaluation = records(out)
     assert training.left_out > 0
     assert evaluation.protocol.overlap == 2
-    write_report([store.folder], store.folder / "report")
-    page = (store.folder / "report" / "index.html").read_text()
+    page = (out / "report" / "index.html").read_text()
     assert "2 scored clips had been trained on." in page
     assert "scored clips that were trained on" in page
 

@@ -14,11 +14,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """One line a dataset; those that the configuration has say where they lie."""
     from bench.config import load_config
-    from bench.data.catalogue import CATALOGUE
 
     config = load_config(args.config)
-    width = max(map(len, CATALOGUE))
-    for name, spec in CATALOGUE.items():
+    catalogue = config.catalogue
+    width = max(map(len, catalogue))
+    for name, spec in catalogue.items():
         place = config.datasets.get(name)
         if place is None:
             where = f"not in configuration '{config.name}'"

@@ -91,15 +91,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _target(args: argparse.Namespace) -> tuple[CheckTarget, Path]:
+    from bench.config import load_config
     from bench.data.catalogue import CATALOGUE
     from bench.data.checking.targets import dataset_target, folder_target, list_target
     from bench.errors import UsageError, nearest
 
     path = Path(args.target).expanduser()
-    if args.target not in CATALOGUE and args.lists:
-        raise UsageError("--list is for datasets", got=args.target, allowed=", ".join(CATALOGUE))
-    if args.target in CATALOGUE:
-        from bench.config import load_config
+    # A configuration may bring datasets of its own along.
+    datasets = CATALOGUE if args.config is None else load_config(args.config).catalogue
+    if args.target not in datasets and args.lists:
+        raise UsageError("--list is for datasets", got=args.target, allowed=", ".join(datasets))
+    if args.target in datasets:
         from bench.data.named_lists import default_config
 
         config = load_config(args.config or default_config(args.target))
@@ -115,9 +117,9 @@ def _target(args: argparse.Namespace) -> tuple[CheckTarget, Path]:
                 next_step="bench data check LIST --root DIR",
             )
         return list_target(path, args.root.expanduser()), cache
-    guess = nearest(args.target, CATALOGUE)
+    guess = nearest(args.target, datasets)
     raise UsageError(
         f"there is no dataset, folder or list '{args.target}'"
         + (f"; did you mean '{guess}'?" if guess else ""),
-        allowed="a folder, a list file, or one of: " + ", ".join(CATALOGUE),
+        allowed="a folder, a list file, or one of: " + ", ".join(datasets),
     )

@@ -50,8 +50,10 @@ def run(args: argparse.Namespace) -> int:
     from bench.data.named_lists import default_config, named_lists, source_of
     from bench.errors import unknown_name
 
-    if args.dataset not in CATALOGUE:
-        raise unknown_name("dataset", args.dataset, CATALOGUE)
+    # A configuration may bring datasets of its own along.
+    datasets = CATALOGUE if args.config is None else load_config(args.config).catalogue
+    if args.dataset not in datasets:
+        raise unknown_name("dataset", args.dataset, datasets)
     config = load_config(args.config or default_config(args.dataset))
     source = source_of(config, args.dataset)
     if source.config.format == "msrvtt":

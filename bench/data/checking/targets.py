@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from bench.data.catalogue import CATALOGUE
 from bench.data.folder_index import UNFINISHED_SUFFIXES, VIDEO_SUFFIXES, index_folder, stem_of
 from bench.data.lists import locate_clips, read_list
 from bench.data.named_lists import named_lists, source_of
@@ -150,7 +149,7 @@ def dataset_target(config: RunConfig, dataset: str, only: Sequence[str] = ()) ->
     if not found:
         name, why = absent[0]
         raise DataError(f"no list of {dataset} can be read", got=f"{name}: {why}")
-    timed = not CATALOGUE[dataset].synthetic
+    timed = not source.spec.synthetic
     return CheckTarget(dataset, root, _listed(root, found, timed=timed), tuple(absent))
 
 

@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -268,7 +269,7 @@ def read_manifest(path: Path, dataset: str) -> Manifest:
         )
     rows: list[ManifestRow] = []
     names: dict[int, str] = {}
-    for values in reader:
+    for values in _values(reader, path):
         try:
             row = _parse(values)
         except (TypeError, ValueError) as error:
@@ -282,6 +283,13 @@ def read_manifest(path: Path, dataset: str) -> Manifest:
             )
         rows.append(row)
     return Manifest(dataset, tuple(sorted(rows, key=lambda row: row.path)))
+
+
+def _values(reader: csv.DictReader[str], path: Path) -> Iterator[dict[str, str]]:
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise DataError(f"{path.name}, line {reader.line_num}: no table", got=str(error)) from error
 
 
 def _parse(values: dict[str, str]) -> ManifestRow:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from bench.data.folder_index import VIDEO_SUFFIXES
 from bench.errors import DataError
@@ -74,7 +77,17 @@ class ClipCollector:
     unlabelled: int = 0
 
     def add(self, key: str, path: str, class_id: int, split: str | None) -> None:
-        """Take in one line; ``split`` None means that the clip is in no split by this line."""
+        """Take in one line; ``split`` None means that the clip is in no split by this line.
+
+        Raises:
+            DataError: The path leaves the folder of the videos.
+        """
+        if path.startswith("/") or (".." in path and ".." in path.split("/")):
+            raise DataError(
+                "the annotations name a clip outside the folder of the videos",
+                got=path,
+                allowed="a relative path without '..'",
+            )
         known = self.classes.setdefault(key, class_id)
         if known != class_id:
             self.conflicts.append(path)
@@ -114,6 +127,38 @@ def numbered_lines(path: Path) -> list[tuple[int, str]]:
     """The lines that are not blank with their 1-based numbers; CRLF and LF alike."""
     lines = (line.strip() for line in read_text(path).split("\n"))
     return [(number, line) for number, line in enumerate(lines, 1) if line]
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file.
+
+    Raises:
+        DataError: It cannot be read, or is no JSON.
+    """
+    try:
+        return json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise DataError(
+            f"{path.name} is no JSON", got=f"line {error.lineno}: {error.msg}"
+        ) from error
+    except RecursionError as error:
+        raise DataError(f"{path.name} is no JSON of annotations: it is nested too deep") from error
+
+
+def table_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a csv table that are not blank, stripped, with the numbers of their last lines.
+
+    Raises:
+        DataError: It cannot be read, or is no such table.
+    """
+    reader = csv.reader(io.StringIO(read_text(path), newline=""))
+    try:
+        for cells in reader:
+            values = [cell.strip() for cell in cells]
+            if any(values):
+                yield reader.line_num, values
+    except csv.Error as error:
+        raise DataError(f"{path.name}, line {reader.line_num}: no table", got=str(error)) from error
 
 
 def find_files(folder: Path, suffix: str) -> list[Path]:

@@ -6,8 +6,6 @@ and hold ``_``. Class ids are the ranks of the labels, sorted as they are writte
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,7 +17,7 @@ from bench.data.annotations.base import (
     annotation_files,
     bad_line,
     no_files,
-    read_text,
+    table_rows,
 )
 
 COLUMNS = ("label", "youtube_id", "time_start", "time_end", "split", "is_cc")
@@ -75,24 +73,22 @@ def _is_table(file: Path) -> bool:
 
 
 def _rows(file: Path) -> Iterator[_Row]:
-    reader = csv.reader(io.StringIO(read_text(file), newline=""))
     columns: Sequence[str] = COLUMNS
     by_file = _partition_of_file(file)
-    for cells in reader:
-        values = [cell.strip() for cell in cells]
-        if not any(values):
-            continue
+    for number, values in table_rows(file):
         if _ID in values:
             columns = values
             continue
-        yield _row(file, reader.line_num, dict(zip(columns, values, strict=False)), by_file)
+        yield _row(file, number, dict(zip(columns, values, strict=False)), by_file)
 
 
 def _row(file: Path, number: int, values: dict[str, str], by_file: str | None) -> _Row:
     try:
         start, end = _seconds(values["time_start"]), _seconds(values["time_end"])
         youtube_id = values[_ID]
-    except (KeyError, ValueError) as error:
+        if not youtube_id or "/" in youtube_id:
+            raise ValueError(youtube_id)
+    except (KeyError, ValueError, OverflowError) as error:
         raise bad_line(
             file, number, "no clip", got=",".join(values.values()), allowed=",".join(COLUMNS)
         ) from error
@@ -109,7 +105,7 @@ def _row(file: Path, number: int, values: dict[str, str], by_file: str | None) -
 
 
 def _seconds(text: str) -> int:
-    return int(text) if text.isdigit() else int(float(text))
+    return int(text) if text.isdecimal() else int(float(text))
 
 
 def _partition_of_file(file: Path) -> str | None:

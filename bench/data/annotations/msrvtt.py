@@ -13,9 +13,6 @@ Splits are called ``train`` (9k), ``train7k`` and ``test`` (1kA). Clips have no 
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -27,7 +24,8 @@ from bench.data.annotations.base import (
     ClipCollector,
     annotation_files,
     no_files,
-    read_text,
+    read_json,
+    table_rows,
 )
 from bench.data.folder_index import stem_of
 from bench.errors import DataError
@@ -82,7 +80,7 @@ def _content(file: Path) -> tuple[str | None, Captions] | None:
     split = _split_of(file.stem.lower())
     if file.suffix.lower() == ".csv":
         return None if split is None else _of_table(file, split)
-    content = _json(file)
+    content = read_json(file)
     if isinstance(content, Mapping) and "sentences" in content:
         return None, _gather(file, content["sentences"], "video_id")
     if split is None:
@@ -101,24 +99,16 @@ def _split_of(name: str) -> str | None:
 
 
 def _of_table(file: Path, split: str) -> tuple[str, Captions] | None:
-    reader = csv.DictReader(io.StringIO(read_text(file), newline=""), skipinitialspace=True)
-    if "video_id" not in (reader.fieldnames or ()):
+    table = [values for _, values in table_rows(file)]
+    if not table or "video_id" not in table[0]:
         return None
+    entries = [dict(zip(table[0], values, strict=False)) for values in table[1:]]
     rows = [
-        {"video": row["video_id"], "caption": row.get("sentence") or []}
-        for row in reader
-        if row["video_id"]
+        {"video": entry["video_id"], "caption": entry.get("sentence") or []}
+        for entry in entries
+        if entry.get("video_id")
     ]
     return split, _gather(file, rows, "video")
-
-
-def _json(file: Path) -> Any:
-    try:
-        return json.loads(read_text(file))
-    except json.JSONDecodeError as error:
-        raise DataError(
-            f"{file.name} is no JSON", got=f"line {error.lineno}: {error.msg}"
-        ) from error
 
 
 def _pairs(file: Path, content: Mapping[str, Any]) -> Iterable[dict[str, Any]]:

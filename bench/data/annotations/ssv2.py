@@ -6,7 +6,6 @@ without the brackets around the placeholders.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,11 @@ from bench.data.annotations.base import (
     ClipCollector,
     find_files,
     no_files,
-    read_text,
+    read_json,
 )
 from bench.errors import DataError
 
+_SHOWN = 80
 _PARTITIONS = {"train": "train", "validation": "val", "test": "test"}
 
 
@@ -45,12 +45,7 @@ def read(folder: Path) -> Annotations:
 
 
 def _load(file: Path, kind: type) -> Any:
-    try:
-        content = json.loads(read_text(file))
-    except json.JSONDecodeError as error:
-        raise DataError(
-            f"{file.name} is no JSON", got=f"line {error.lineno}: {error.msg}"
-        ) from error
+    content = read_json(file)
     if not isinstance(content, kind):
         raise DataError(
             f"{file.name} does not follow the format", allowed=f"a JSON {kind.__name__}"
@@ -59,16 +54,28 @@ def _load(file: Path, kind: type) -> Any:
 
 
 def _class_names(file: Path) -> list[str]:
-    labels = {int(number): name for name, number in _load(file, dict).items()}
-    if sorted(labels) != list(range(len(labels))):
+    content = _load(file, dict)
+    try:
+        labels = {int(number): name for name, number in content.items()}
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"{file.name}: a label's id is no number",
+            got=str(error),
+            allowed='{"Closing something": "0", …}',
+        ) from error
+    if sorted(labels) != list(range(len(content))):
         raise DataError(f"{file.name}: the label ids have gaps", allowed="0 to n-1, each once")
     return [labels[number] for number in sorted(labels)]
 
 
-def _add(
-    collector: ClipCollector, file: Path, entry: dict[str, Any], ids: dict[str, int], split: str
-) -> None:
-    template = entry.get("template")
+def _add(collector: ClipCollector, file: Path, entry: Any, ids: dict[str, int], split: str) -> None:
+    template = entry.get("template") if isinstance(entry, dict) else entry
+    if not isinstance(entry, dict) or not isinstance(template, str | None):
+        raise DataError(
+            f"{file.name}: an entry does not follow the format",
+            got=str(entry)[:_SHOWN],
+            allowed='{"id": "1", "template": "Closing [something]", …}',
+        )
     if not template:
         collector.unlabelled += 1
         return

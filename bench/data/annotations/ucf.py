@@ -48,7 +48,7 @@ def _class_names(file: Path) -> list[str]:
     names: dict[int, str] = {}
     for number, line in numbered_lines(file):
         parts = line.split(None, 1)
-        if len(parts) != 2 or not parts[0].isdigit():
+        if len(parts) != 2 or not parts[0].isdecimal():
             raise bad_line(
                 file, number, "no class", got=line, allowed="<number from 1> <class name>"
             )
@@ -66,7 +66,7 @@ def _class_names(file: Path) -> list[str]:
 
 def _clip(file: Path, number: int, line: str, ids: dict[str, int]) -> tuple[str, int]:
     head, _, tail = line.rpartition(" ")
-    path, label = (head.strip(), tail) if head and tail.isdigit() else (line, None)
+    path, label = (head.strip(), tail) if head and tail.isdecimal() else (line, None)
     folder = path.replace("\\", "/").split("/")[0]
     class_id = ids.get(folder.casefold()) if "/" in path.replace("\\", "/") else None
     if class_id is None:

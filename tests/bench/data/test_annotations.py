@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from bench.data.annotations import NO_CLASS, AnnotatedClip, looks_like, read_annotations
 from bench.errors import DataError, UsageError
@@ -295,3 +297,124 @@ def test_what_a_folder_looks_like(
     for name in names:
         (tmp_path / name).write_text("x")
     assert looks_like(tmp_path) == expected
+
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["id", "template", "video", "caption", "sentences", "video_id", "a"]),
+            inner,
+            max_size=3,
+        )
+    ),
+    max_leaves=6,
+)
+_contents = (
+    st.binary(max_size=40)
+    | st.text(max_size=40).map(lambda text: text.encode("utf-8", "surrogatepass"))
+    | st.sampled_from(
+        [b"", b"\0", b"<!DOCTYPE html>\n<html>", b"label,youtube_id\n", b"1 a\n1 b\n"]
+    )
+    | st.dictionaries(st.sampled_from("ab"), st.none() | st.sampled_from("012x")).map(
+        lambda labels: json.dumps(labels).encode()
+    )
+    | _json.map(lambda content: json.dumps(content).encode())
+)
+_FILES = {
+    "kinetics": ("train.csv", "val.csv"),
+    "hmdb": ("kick_test_split1.txt", "run_test_split1.txt"),
+    "ucf": ("classInd.txt", "trainlist01.txt", "testlist01.txt"),
+    "ssv2": ("labels.json", "train.json"),
+    "msrvtt": ("MSRVTT_train.9k.csv", "test_JSFUSION.json", "MSRVTT_data.json"),
+}
+
+
+@pytest.mark.parametrize(
+    ("format_name", "files", "message"),
+    [
+        (
+            "kinetics",
+            {"train.csv": '"' + "x" * 200_000},
+            "train.csv, line 1: no table\n  got:     field larger than field limit (131072)",
+        ),
+        (
+            "kinetics",
+            {"train.csv": "archery,../../x,4,14\n"},
+            "train.csv, line 1: no clip\n"
+            "  got:     archery,../../x,4,14\n"
+            "  allowed: label,youtube_id,time_start,time_end,split,is_cc",
+        ),
+        (
+            "hmdb",
+            {"kick_test_split1.txt": "../../x.avi 1\n"},
+            "the annotations name a clip outside the folder of the videos\n"
+            "  got:     kick/../../x.avi\n"
+            "  allowed: a relative path without '..'",
+        ),
+        (
+            "ssv2",
+            {"labels.json": '{"Closing something": "x"}', "train.json": "[]"},
+            "labels.json: a label's id is no number\n"
+            "  got:     invalid literal for int() with base 10: 'x'\n"
+            '  allowed: {"Closing something": "0", …}',
+        ),
+        (
+            "ssv2",
+            {"labels.json": '{"Closing something": "0"}', "train.json": "[17]"},
+            "train.json: an entry does not follow the format\n"
+            "  got:     17\n"
+            '  allowed: {"id": "1", "template": "Closing [something]", …}',
+        ),
+        (
+            "ssv2",
+            {"labels.json": '{"a": "0", "b": "2"}', "train.json": "[]"},
+            "labels.json: the label ids have gaps\n  allowed: 0 to n-1, each once",
+        ),
+        (
+            "ucf",
+            {"classInd.txt": "1 Archery\n3 Bowling\n", "trainlist01.txt": ""},
+            "classInd.txt, line 1: class numbers have gaps\n"
+            "  got:     2 classes numbered 1 to 3\n"
+            "  allowed: 1 to n, each once",
+        ),
+        (
+            "msrvtt",
+            {"test_JSFUSION.json": '{"video7.mp4": [5]}'},
+            "test_JSFUSION.json does not follow the format\n"
+            "  got:     AttributeError: 'int' object has no attribute 'strip'\n"
+            "  allowed: entries with 'video' and 'caption'",
+        ),
+        (
+            "msrvtt",
+            {"test_JSFUSION.json": "[" * 100_000},
+            "test_JSFUSION.json is no JSON of annotations: it is nested too deep",
+        ),
+    ],
+)
+def test_damaged_files_are_refused_with_their_place(
+    tmp_path: Path, format_name: str, files: dict[str, str], message: str
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(DataError) as error:
+        read_annotations(format_name, tmp_path)
+    assert str(error.value) == message
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data(), format_name=st.sampled_from(sorted(_FILES)))
+def test_whatever_is_in_the_files_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, format_name: str
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "damaged" / format_name
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in _FILES[format_name]:
+        (folder / name).write_bytes(data.draw(_contents))
+    try:
+        read = read_annotations(format_name, folder)
+    except DataError as error:
+        assert error.what
+    else:
+        assert all(clip.class_id < max(1, len(read.class_names)) for clip in read.clips)

@@ -151,6 +151,16 @@ def test_a_file_that_is_no_manifest(tmp_path: Path) -> None:
     )
 
 
+def test_a_damaged_manifest(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.csv"
+    path.write_text("id,path,class_id,class_name,splits,bytes\n" + '"' + "x" * 200_000)
+    with pytest.raises(DataError) as error:
+        read_manifest(path, "hmdb51")
+    assert str(error.value) == (
+        "manifest.csv, line 1: no table\n  got:     field larger than field limit (131072)"
+    )
+
+
 def test_a_manifest_with_two_names_for_a_class(tmp_path: Path) -> None:
     path = tmp_path / "manifest.csv"
     path.write_text(

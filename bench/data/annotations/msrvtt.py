@@ -103,7 +103,7 @@ def _of_table(file: Path, split: str) -> tuple[str, Captions] | None:
     if not table or "video_id" not in table[0]:
         return None
     entries = [dict(zip(table[0], values, strict=False)) for values in table[1:]]
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"video": entry["video_id"], "caption": entry.get("sentence") or []}
         for entry in entries
         if entry.get("video_id")

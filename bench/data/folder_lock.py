@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -28,8 +29,11 @@ def alone_in(folder: Path) -> Iterator[None]:
         raise DataError("cannot write to the folder", got=f"{folder}: {error.strerror}") from error
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            # Not flock: workers would inherit it and hold the folder after this process was killed.
+            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EAGAIN):
+                raise
             raise UsageError(
                 "another process is filling this folder",
                 got=str(folder),

@@ -94,6 +94,7 @@ class _Task:
     path: str
     target: Path
     temporary: Path
+    owner: int
     size: int
     mtime_ns: int
 
@@ -222,7 +223,9 @@ def _tasks(
             source=videos / path,
             path=path,
             target=out / target,
-            temporary=out / UNFINISHED / digest,
+            # With our number: a worker of a killed run may still be at the same video.
+            temporary=out / UNFINISHED / f"{digest}.{os.getpid()}",
+            owner=os.getpid(),
             size=file.size,
             mtime_ns=file.mtime_ns,
         )
@@ -256,6 +259,8 @@ def _carry_out(
     try:
         (out / UNFINISHED).mkdir(exist_ok=True)
         journal = (out / JOURNAL).open("ab", buffering=0)
+        if _is_cut_off(out / JOURNAL):
+            journal.write(b"\n")
     except OSError as error:
         raise DataError(
             "cannot write to the folder of the copies", got=f"{out}: {error.strerror}"
@@ -326,6 +331,8 @@ class _Work:
         if done != "linked":
             with task.temporary.open("rb") as file:
                 os.fsync(file.fileno())
+        if os.getppid() != task.owner:
+            raise ResizeError("stopped", "the run that asked for it was killed")
         task.temporary.replace(target)
         made = target.stat()
         return _Outcome(done, target, made.st_size, made.st_mtime_ns)
@@ -352,6 +359,13 @@ def _line(task: _Task, outcome: _Outcome, options: ResizeOptions, out: Path) -> 
         target_mtime_ns=outcome.mtime_ns,
     )
     return json.dumps(asdict(entry)).encode() + b"\n"
+
+
+def _is_cut_off(file: Path) -> bool:
+    """Whether a killed run left half a line at the end."""
+    with file.open("rb") as journal:
+        journal.seek(max(0, journal.seek(0, os.SEEK_END) - 1))
+        return journal.read() not in (b"", b"\n")
 
 
 def _read_journal(file: Path) -> dict[str, _Entry]:

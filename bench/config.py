@@ -6,7 +6,6 @@ the default. Every error is reported at once.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 import settings as settings_room
+from bench.config_checks import cross_check, unknown_names
 from bench.data.byte_sizes import parse_bytes
 from bench.data.catalogue import CATALOGUE, DatasetSpec, own_dataset
 from bench.data.label_choice import LabelChoice, NameStyle
@@ -21,7 +21,6 @@ from bench.errors import BenchError, ConfigError, UsageError, nearest
 from bench.jobs import TrainPolicy
 from bench.recipe import Recipe
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
 
@@ -266,8 +265,8 @@ def load_config(
     for dotted, value in (overrides or {}).items():
         _put(tree, dotted, value)
     config = _validated(tree, file)
-    errors = _unknown("only", "setting", config.only, list(config.settings))
-    errors += _cross_check(config)
+    errors = unknown_names("only", "setting", config.only, list(config.settings))
+    errors += cross_check(config)
     if errors:
         raise ConfigError(errors, source=str(file))
     if not config.only:
@@ -317,107 +316,3 @@ def _fields_at(location: Sequence[Any]) -> list[str]:
     }
     model = sections.get(str(location[0])) if location else RunConfig
     return list((model or Recipe).model_fields)
-
-
-def _unknown(where: str, kind: str, names: Sequence[str], allowed: Sequence[str]) -> list[str]:
-    errors = []
-    for name in names:
-        if name not in allowed:
-            guess = nearest(name, allowed)
-            hint = f"; did you mean '{guess}'?" if guess else ""
-            errors.append(f"{where}: unknown {kind} '{name}'{hint}")
-    return errors
-
-
-def _cross_check(config: RunConfig) -> list[str]:
-    """Names that must exist elsewhere: adapters, settings, datasets, rows, recipe values."""
-    import methods as methods_room
-
-    if config.plugins:
-        methods_room.load_plugins([Path(plugin) for plugin in config.plugins])
-    rows, datasets = list(config.methods), list(config.datasets)
-    errors = _dataset_errors(config)
-    for row, method in config.methods.items():
-        where = f"methods.{row}"
-        errors += _unknown(f"{where}.adapter", "adapter", [method.adapter], methods_room.names())
-        errors += _unknown(f"{where}.starts_from", "row", _some(method.starts_from), rows)
-        errors += _unknown(f"{where}.recipe_of", "row", _some(method.recipe_of), rows)
-        starts = ("released", "starts_from_released", "starts_from")
-        given = [name for name in starts if getattr(method, name) is not None]
-        if len(given) > 1:
-            errors.append(f"{where}: {' and '.join(given)} contradict each other; keep one")
-        known = settings_room.names()
-        errors += _unknown(f"{where}.settings", "setting", method.settings, known)
-        errors += _unknown(
-            f"{where}.setting_options", "setting", list(method.setting_options), known
-        )
-        errors += _option_errors(where, method)
-    for name, setting in config.settings.items():
-        where = f"settings.{name}"
-        missing = _unknown("settings", "setting", [name], settings_room.names())
-        errors += missing
-        errors += _unknown(f"{where}.datasets", "dataset", setting.datasets, datasets)
-        errors += _unknown(f"{where}.methods", "row", setting.methods or (), rows)
-        if not missing:
-            known = list(settings_room.get(name).options)
-            errors += _unknown(f"{where}.options", "option", list(setting.options), known)
-            source = config.setting_options(name).get("source")
-            errors += _unknown(f"{where}.options.source", "dataset", _some(source), datasets)
-    for name, rule in config.recipes.items():
-        where = f"recipes.{name}"
-        errors += _unknown(f"{where}.settings", "setting", rule.settings, settings_room.names())
-        errors += _unknown(f"{where}.methods", "row", rule.methods, rows)
-        errors += _unknown(f"{where}.datasets", "dataset", rule.datasets, list(config.catalogue))
-        known = [field for field in Recipe.model_fields if field != "sources"]
-        errors += _unknown(f"{where}.values", "value", list(rule.values), known)
-    return errors or _recipe_errors(config)
-
-
-def _dataset_errors(config: RunConfig) -> list[str]:
-    """Datasets that nothing is known of, and titles that are taken."""
-    taken = {spec.title: name for name, spec in CATALOGUE.items()}
-    errors: list[str] = []
-    for name, dataset in config.datasets.items():
-        where = f"datasets.{name}.title"
-        if dataset.title is None:
-            unknown = _unknown("datasets", "dataset", [name], list(CATALOGUE))
-            own = "; a dataset of your own needs a 'title'"
-            errors += [text if "did you mean" in text else text + own for text in unknown]
-        elif name in CATALOGUE:
-            errors.append(f"{where}: '{name}' has one already; give your dataset another name")
-        elif dataset.title in taken:
-            errors.append(f"{where}: '{dataset.title}' is the title of {taken[dataset.title]}")
-        elif not _NAME.fullmatch(name):
-            errors.append(f"datasets: '{name}' is no name; letters, digits, '-', '_' and '.' are")
-        taken.setdefault(dataset.title or "", name)
-    return errors
-
-
-def _option_errors(where: str, method: MethodConfig) -> list[str]:
-    import methods as methods_room
-
-    if method.adapter not in methods_room.names():
-        return []
-    allowed = list(methods_room.facts(method.adapter).options)
-    kind = f"option of {method.adapter}"
-    errors = _unknown(f"{where}.options", kind, list(method.options), allowed)
-    for setting, options in method.setting_options.items():
-        errors += _unknown(f"{where}.setting_options.{setting}", kind, list(options), allowed)
-    return errors
-
-
-def _some(name: str | None) -> list[str]:
-    return [] if name is None else [name]
-
-
-def _recipe_errors(config: RunConfig) -> list[str]:
-    errors: dict[str, None] = {}
-    for setting, chosen in config.settings.items():
-        source = config.setting_options(setting).get("source")
-        for row in config.rows(setting):
-            for dataset in (*chosen.datasets, *_some(source)):
-                try:
-                    config.recipe_for(row, setting, dataset)
-                except ConfigError as error:
-                    errors.update(dict.fromkeys(error.errors))
-    return list(errors)

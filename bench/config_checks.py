@@ -39,7 +39,7 @@ def cross_check(config: RunConfig) -> list[str]:
 
     if config.plugins:
         methods_room.load_plugins([Path(plugin) for plugin in config.plugins])
-    rows, datasets = list(config.methods), list(config.datasets)
+    rows = list(config.methods)
     errors = _dataset_errors(config)
     for row, method in config.methods.items():
         where = f"methods.{row}"
@@ -58,17 +58,7 @@ def cross_check(config: RunConfig) -> list[str]:
             f"{where}.setting_options", "setting", list(method.setting_options), known
         )
         errors += _option_errors(where, method)
-    for name, setting in config.settings.items():
-        where = f"settings.{name}"
-        missing = unknown_names("settings", "setting", [name], settings_room.names())
-        errors += missing
-        errors += unknown_names(f"{where}.datasets", "dataset", setting.datasets, datasets)
-        errors += unknown_names(f"{where}.methods", "row", setting.methods or (), rows)
-        if not missing:
-            known = list(settings_room.get(name).options)
-            errors += unknown_names(f"{where}.options", "option", list(setting.options), known)
-            source = config.setting_options(name).get("source")
-            errors += unknown_names(f"{where}.options.source", "dataset", _some(source), datasets)
+    errors += _setting_errors(config)
     for name, rule in config.recipes.items():
         where = f"recipes.{name}"
         errors += unknown_names(
@@ -81,6 +71,23 @@ def cross_check(config: RunConfig) -> list[str]:
         known = [field for field in Recipe.model_fields if field != "sources"]
         errors += unknown_names(f"{where}.values", "value", list(rule.values), known)
     return errors or _recipe_errors(config)
+
+
+def _setting_errors(config: RunConfig) -> list[str]:
+    rows, datasets = list(config.methods), list(config.datasets)
+    errors: list[str] = []
+    for name, setting in config.settings.items():
+        where = f"settings.{name}"
+        missing = unknown_names("settings", "setting", [name], settings_room.names())
+        errors += missing
+        errors += unknown_names(f"{where}.datasets", "dataset", setting.datasets, datasets)
+        errors += unknown_names(f"{where}.methods", "row", setting.methods or (), rows)
+        if not missing:
+            known = list(settings_room.get(name).options)
+            errors += unknown_names(f"{where}.options", "option", list(setting.options), known)
+            source = config.setting_options(name).get("source")
+            errors += unknown_names(f"{where}.options.source", "dataset", _some(source), datasets)
+    return errors
 
 
 def _dataset_errors(config: RunConfig) -> list[str]:

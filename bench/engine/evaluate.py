@@ -65,16 +65,17 @@ def run_evaluation(
     watch = Stopwatch()
     torch.set_num_threads(job.threads)
     check_metrics(job.metrics)
-    chosen = shortcuts or Shortcuts.from_environment()
     clips = load_clips(job.clips, policy=job.policy)
     built = _build(job, clips, parents)
     precision = resolve_precision(job.recipe.precision, pick_device())
-    scorer = Scorer(job, built, clips, precision, chosen)
+    scorer = Scorer(job, built, clips, precision, shortcuts or Shortcuts.from_environment())
     heartbeat = Heartbeat(folder)
     scored = scorer.run(heartbeat, stop or StopRequest())
     metrics = _metrics(job, clips, scored)
     _write_scores(folder / SCORES, scored)
     heartbeat.end()
+    decoder = ", ".join(sorted(scorer.decoders)) or "none: features from the cache"
+    seeds = {"views": job.seed} if job.recipe.views_clips > 1 else {}
     return EvaluationRecord(
         key=job.key,
         method=job.method.row,
@@ -85,12 +86,7 @@ def run_evaluation(
         bad_clips=scorer.bad.all(),
         scores=SCORES,
         protocol=_protocol(job, built, clips, precision),
-        provenance=provenance(
-            watch,
-            precision.device,
-            decoder=", ".join(sorted(scorer.decoders)) or "none: features from the cache",
-            seeds={"views": job.seed} if job.recipe.views_clips > 1 else {},
-        ),
+        provenance=provenance(watch, precision.device, decoder=decoder, seeds=seeds),
     )
 
 

@@ -74,6 +74,9 @@ class Protocol(_Frozen):
         "the clips have officially; either with ', spaced'; '' in older records",
     )
     overlap: int = Field(default=0, description="scored clips that were trained on")
+    videos: str = Field(
+        default="", description="what was made of the videos, 'resized: …'; '' = originals"
+    )
     list_origin: str = Field(
         default="", description="'given: FILE', or 'made by rule: …' (ours, not the authors')"
     )
@@ -122,7 +125,9 @@ class EvaluationRecord(_Frozen):
     metrics: dict[str, float]
     counts: Counts
     bad_clips: tuple[BadClip, ...] = ()
-    scores: str = Field(description="npz beside the record: ids, labels, scores fp16 [n,C]")
+    scores: str = Field(
+        description="npz beside the record: ids, labels, best fp32 [n], fp16 [n,C] below best"
+    )
     protocol: Protocol
     provenance: Provenance
 

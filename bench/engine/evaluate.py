@@ -282,13 +282,19 @@ def _metrics(job: EvaluateJob, clips: ClipSet, scored: Scored) -> dict[str, floa
 
 
 def _write_scores(path: Path, scored: Scored) -> None:
-    """Write ids, labels and fp16 scores; metrics were computed before the rounding."""
+    """Write ids, labels and scores; what follows from the file is what the record says.
+
+    Scores are kept as their distance to the clip's best one: half floats tell apart classes that
+    are nearly as good, which they could not if all carried the same large offset.
+    """
+    best = scored.scores.max(axis=1, initial=-np.inf)
     content = io.BytesIO()
     np.savez(
         content,
         ids=np.array([clip.id for clip in scored.clips], dtype=np.str_),
         labels=scored.labels,
-        scores=scored.scores.astype(np.float16),
+        scores=(scored.scores - best[:, None]).astype(np.float16),
+        best=best,
     )
     write_atomically(path, content.getvalue())
 
@@ -315,6 +321,7 @@ def _protocol(job: EvaluateJob, built: Built, clips: ClipSet, precision: Precisi
         precision=precision.used,
         checkpoint=_which_checkpoint(job),
         labels=job.clips.labels,
+        videos=job.clips.videos,
         overlap=job.overlap,
         list_origin=job.clips.list_origin,
         classes_origin=job.clips.classes_origin,

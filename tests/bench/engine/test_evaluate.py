@@ -24,6 +24,7 @@ from bench.engine.train import run_training
 from bench.errors import DataError, UsageError, WeightsError
 from bench.jobs import EvaluateJob
 from results.records import EvaluationRecord
+from results.run_folder import scored_hits
 from tests.bench.engine.world import World, add_classes, make_world
 
 HALF_ULP = 2e-3
@@ -43,7 +44,9 @@ def run(job: EvaluateJob, folder: Path, **more: Any) -> Outcome:
     with np.load(folder / record.scores) as stored:
         assert stored["scores"].dtype == np.float16
         assert stored["labels"].dtype == np.int64
-        return Outcome(record, stored["ids"].tolist(), stored["scores"].astype(np.float32))
+        assert not len(stored["scores"]) or (stored["scores"].max(axis=1) == 0).all()
+        scores = stored["scores"].astype(np.float32) + stored["best"][:, None]
+        return Outcome(record, stored["ids"].tolist(), scores)
 
 
 @pytest.fixture(scope="module")
@@ -265,3 +268,17 @@ def test_bad_clips_under_a_policy(damaged: World, tmp_path: Path, policy: str, s
     assert found.record.metrics["top1"] == pytest.approx(expected)
     assert found.record.metrics["top5"] == pytest.approx(100.0 * 18 / scored)
     assert sorted(found.ids) == sorted(clean.ids)
+
+
+def test_the_kept_scores_give_the_recorded_metrics_where_classes_are_nearly_as_good(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nearly_equal(scores: torch.Tensor, views: int) -> torch.Tensor:
+        return 14.0 + 1e-3 * scores.argsort(dim=1).argsort(dim=1)
+
+    monkeypatch.setattr("bench.engine.evaluate.fuse_views", nearly_equal)
+    found = run(world.evaluate_job(), tmp_path / "job")
+    for metric, value in found.record.metrics.items():
+        hits = scored_hits(found.record, tmp_path / "job", metric)
+        assert hits is not None
+        assert hits.values.mean() == pytest.approx(value)

@@ -70,6 +70,7 @@ class ClipsRef(_Frozen):
     )
     list_origin: str = Field(default="", description="'given: FILE', or 'made by rule: …'")
     classes_origin: str = Field(default="", description="'given: FILE', or 'made by rule: …'")
+    videos: str = Field(default="", description="'resized: …'; '' = originals")
 
     def identity(self) -> dict[str, Any]:
         """Content only: where the files lie does not matter, nor what they are called."""
@@ -81,7 +82,9 @@ class ClipsRef(_Frozen):
                 "classes": self.classes,
                 **({} if usual else {"labels": self.labels}),
             }
-        return {"list": self.list_sha256, "classes": self.classes_sha256}
+        # Only where there is something to say, so that all other keys are as they were.
+        made = {"videos": self.videos} if self.videos else {}
+        return {"list": self.list_sha256, "classes": self.classes_sha256, **made}
 
 
 class PreprocessingRef(_Frozen):

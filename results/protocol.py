@@ -53,6 +53,8 @@ def agreeing_facts(record: EvaluationRecord) -> Facts:
         named = "\n".join(sorted(clip.clip for clip in record.bad_clips))
         digest = hashlib.sha256(named.encode(errors="surrogateescape")).hexdigest()[:8]
         facts["clips without frames"] = f"{len(record.bad_clips)} (sha256 {digest})"
+    if protocol.videos:
+        facts["videos"] = protocol.videos
     if protocol.overlap:
         facts["scored clips that were trained on"] = str(protocol.overlap)
     return facts

@@ -26,7 +26,7 @@ from bench.data.resize_video import (
     look_at,
     resize_video,
 )
-from bench.data.storage import locate
+from bench.data.storage import locate, note_variant, variant_of
 from bench.data.worker_pool import Lost, WorkerPool
 from bench.errors import DataError, UsageError, unknown_name
 
@@ -58,6 +58,12 @@ class ResizeOptions:
     smaller: Smaller = "copy"
     jobs: int = 1
     time_limit: float = 900.0
+
+    @property
+    def variant(self) -> str:
+        """What tells numbers on the copies from numbers on the originals."""
+        _, codec, quality, _ = self.recipe
+        return f"resized: short side {self.short_side}, {codec}, quality {quality}"
 
     @property
     def recipe(self) -> list[object]:
@@ -157,6 +163,8 @@ def resize_videos(
     """
     _check(videos, out, options)
     with alone_in(out):
+        earlier = variant_of(videos)
+        note_variant(out, options.variant + (f" (before: {earlier})" if earlier else ""))
         tally = _Tally()
         known = _read_journal(out / JOURNAL)
         tasks = list(_tasks(videos, out, options, known, tally))

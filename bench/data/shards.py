@@ -18,7 +18,15 @@ from typing import BinaryIO
 from bench.data.atomic import write_atomically
 from bench.data.folder_index import index_folder
 from bench.data.folder_lock import alone_in
-from bench.data.storage import INDEX, ShardEntry, broken_shards, index_text, shard_index
+from bench.data.storage import (
+    INDEX,
+    ShardEntry,
+    broken_shards,
+    index_text,
+    note_variant,
+    shard_index,
+    variant_of,
+)
 from bench.errors import DataError, UsageError
 
 DEFAULT_SHARD_SIZE = 2**30
@@ -93,6 +101,9 @@ def write_shards(
     """
     _check_folders(videos, out)
     with alone_in(out):
+        variant = variant_of(videos)
+        if variant:
+            note_variant(out, variant)
         return _pack_all(videos, out, shard_size, progress)
 
 

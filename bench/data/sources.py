@@ -33,6 +33,7 @@ from bench.data.label_choice import LabelChoice, described, official_names, styl
 from bench.data.lists import check_fit, list_text, read_list
 from bench.data.manifest import Manifest, read_manifest
 from bench.data.manifest_cache import OfficialData, cached_manifest
+from bench.data.storage import variant_of
 from bench.errors import DataError
 from bench.jobs import ClipsRef
 
@@ -202,6 +203,7 @@ class DatasetSource:
                 self._choice if classes in self.config.labels else "official",
                 self.config.class_name_style,
             ),
+            videos="" if self.root is None else variant_of(self.root),
             list_origin=origin(self.config.lists.get(clip_list), clip_list),
             classes_origin=origin(self.config.labels.get(classes), classes, classes=True),
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import tarfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,12 +18,16 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
+from bench.data.atomic import write_atomically
 from bench.errors import DataError
 
 INDEX = "shards.csv"
 """Name of the index beside the shards."""
 
 COLUMNS = ("path", "shard", "offset", "size", "mtime_ns")
+
+VARIANT = "resized.json"
+"""Says of a folder's videos that they are not the originals, and what was made of them."""
 
 
 class ShardError(OSError):
@@ -240,3 +245,30 @@ def clip_source(path: Path) -> str | io.BytesIO:
     """
     clip = locate(path)
     return str(path) if clip.shard is None else io.BytesIO(clip.read())
+
+
+def variant_of(root: Path) -> str:
+    """What was made of the videos of a folder: ``resized: …``, or "" for originals.
+
+    Other pixels are other numbers, so this is part of every key and protocol that uses them.
+
+    Raises:
+        DataError: The note is there and cannot be read.
+    """
+    file = root / VARIANT
+    try:
+        return str(json.loads(file.read_bytes())["videos"])
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"cannot read what was made of the videos: {VARIANT}",
+            got=f"{file}: {error}",
+            next_step="resize or pack them again; without this note their numbers would pass "
+            "for those of the originals",
+        ) from error
+
+
+def note_variant(root: Path, variant: str) -> None:
+    """Leave the note that ``variant_of`` reads."""
+    write_atomically(root / VARIANT, json.dumps({"videos": variant}).encode())

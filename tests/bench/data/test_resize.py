@@ -13,13 +13,18 @@ import numpy as np
 import pytest
 
 from bench.cli import main
+from bench.config import DatasetConfig
 from bench.data import resize, resize_video
+from bench.data.catalogue import CATALOGUE
 from bench.data.decode import open_video
 from bench.data.folder_index import index_folder
 from bench.data.resize import ResizeOptions, resize_videos
 from bench.data.resize_video import CODECS, Look, ResizeError, Shape, look_at
 from bench.data.shards import write_shards
+from bench.data.sources import DatasetSource
+from bench.data.storage import variant_of
 from bench.errors import DataError, UsageError
+from tests.bench.data import official
 from tests.bench.data.video_files import cut_in_half, write_audio, write_video
 
 SMALL = ResizeOptions(short_side=32)
@@ -144,6 +149,32 @@ def test_videos_in_shards_can_be_resized(videos: Path, tmp_path: Path) -> None:
     assert report.failures == {} and report.counts["resized"] == 3
     for path in files(tmp_path / "one"):
         assert look_at(tmp_path / "two" / path).shape == look_at(tmp_path / "one" / path).shape
+
+
+def test_numbers_on_copies_never_pass_for_those_on_originals(tmp_path: Path) -> None:
+    data = official.simple_hmdb(tmp_path / "hmdb", {"kick": 1, "sword": 1})
+    for clip in data.videos.rglob("*.avi"):
+        clip.unlink()
+        write_video(clip.with_suffix(".mp4"), size=(64, 48))
+    out, packed = tmp_path / "out", tmp_path / "packed"
+    resize_videos(data.videos, out, SMALL)
+    write_shards(out, packed)
+    identities = []
+    for number, root in enumerate((data.videos, out, packed)):
+        config = DatasetConfig(root=str(root), annotations=str(data.annotations), format="hmdb")
+        source = DatasetSource(CATALOGUE["hmdb51"], config, tmp_path / f"cache{number}")
+        identities.append(source.clips("val1", required=True).identity())
+    plain, resized, sharded = identities
+    assert resized == sharded
+    assert resized == {**plain, "videos": "resized: short side 32, h264, quality 20"}
+    resize_videos(packed, tmp_path / "again", ResizeOptions(short_side=24))
+    assert variant_of(tmp_path / "again") == (
+        "resized: short side 24, h264, quality 20 "
+        "(before: resized: short side 32, h264, quality 20)"
+    )
+    (out / "resized.json").write_text("{")
+    with pytest.raises(DataError, match="cannot read what was made of the videos"):
+        variant_of(out)
 
 
 def test_what_cannot_be_resized_has_a_reason(tmp_path: Path) -> None:

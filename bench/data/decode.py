@@ -18,7 +18,7 @@ from functools import cache
 from importlib import metadata
 from io import BytesIO
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import av
 import decord
@@ -94,6 +94,8 @@ class Video(Protocol):
 
     def get_frames(self, indices: Sequence[int]) -> NDArray[np.uint8]:
         """RGB frames, uint8 [n,H,W,3], for 0-based ``indices`` in any order, repeats allowed.
+
+        The array may be read-only.
 
         Raises:
             DecodeError: A frame cannot be decoded.
@@ -252,14 +254,18 @@ class _DecordVideo:
 
     def get_frames(self, indices: Sequence[int]) -> NDArray[np.uint8]:
         wanted = _check_indices(indices, self._length)
-        unique, inverse = np.unique(wanted, return_inverse=True)
+        inverse = None
+        unique = wanted
+        if not _rising(wanted):
+            unique, inverse = np.unique(wanted, return_inverse=True)
         try:
             with decord_silenced():
-                frames: NDArray[np.uint8] = self._reader.get_batch(unique.tolist()).asnumpy()
+                batch = self._reader.get_batch(unique.tolist())
+                frames: NDArray[np.uint8] = np.from_dlpack(_Exported(batch))
         except (RuntimeError, DECORDError, IndexError) as error:
             return self._second_opinion(wanted, _first_line(error))
         self._file.check_unchanged()
-        return frames if len(unique) == len(wanted) and _rising(wanted) else frames[inverse]
+        return frames if inverse is None else frames[inverse]
 
     def _second_opinion(self, wanted: NDArray[np.int64], failure: str) -> NDArray[np.uint8]:
         """Frames from PyAV, if it sees the same video as decord does."""
@@ -271,6 +277,19 @@ class _DecordVideo:
         _log.info("%s: decoded by PyAV because decord said: %s", self._file.path, failure)
         self.decoder = "pyav"
         return frames
+
+
+class _Exported:
+    """A decord array in the form that numpy takes over without copying it; read-only there."""
+
+    def __init__(self, batch: Any) -> None:
+        self._batch = batch
+
+    def __dlpack__(self, **_: object) -> Any:
+        return self._batch.to_dlpack()
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return (1, 0)  # kDLCPU of dlpack.h
 
 
 def _rising(values: NDArray[np.int64]) -> bool:

@@ -14,19 +14,12 @@ from typing import Any
 
 import cv2
 import numpy as np
-from mmaction.datasets.transforms import (
-    CenterCrop,
-    Flip,
-    MultiScaleCrop,
-    Resize,
-    SampleFrames,
-    ThreeCrop,
-)
+from mmaction.datasets.transforms import Flip, MultiScaleCrop, Resize, SampleFrames
 from numpy.typing import NDArray
 
 from bench.data.decode import Video
 from bench.data.pipelines.base import ClipFrames, Opener, PipelineSpec
-from bench.data.transforms import ClipGrayScale, FrameColorJitter
+from bench.data.transforms import ClipGrayScale, FrameColorJitter, ResizeAndCrop, channels_first
 from bench.errors import UsageError
 
 Transform = Callable[[dict[str, Any]], dict[str, Any]]
@@ -47,10 +40,12 @@ class VifiClipPipeline:
             # Several test clips are random draws of the training sampler, as in the release.
             test_mode=not spec.random,
         )
-        self._geometry = train_geometry(spec) if spec.mode == "train" else val_geometry(spec)
+        self._draws = spec.mode == "train"
+        self._train_geometry = train_geometry(spec) if self._draws else ()
+        self._val_geometry = val_geometry(spec)
         self._colour: Sequence[Transform] = (
             (FrameColorJitter(spec.color_jitter), ClipGrayScale(spec.gray_scale))
-            if spec.mode == "train"
+            if self._draws
             else ()
         )
 
@@ -62,8 +57,7 @@ class VifiClipPipeline:
         """
         video = self._open_video(path)
         frame_inds = self.sample(len(video))
-        unique, inverse = np.unique(frame_inds, return_inverse=True)
-        frames = self._transform(video, unique, inverse)
+        frames = self._train(video, frame_inds) if self._draws else self._val(video, frame_inds)
         return ClipFrames(frames=frames, frame_inds=frame_inds, decoder=video.decoder)
 
     def sample(self, total_frames: int) -> NDArray[np.int64]:
@@ -75,27 +69,29 @@ class VifiClipPipeline:
         ]
         return np.concatenate(draws).astype(np.int64)
 
-    def _transform(
-        self, video: Video, unique: NDArray[np.int64], inverse: NDArray[np.int64]
-    ) -> NDArray[np.uint8]:
+    def _val(self, video: Video, frame_inds: NDArray[np.int64]) -> NDArray[np.uint8]:
+        if np.all(frame_inds[1:] > frame_inds[:-1]):
+            return self._val_geometry(video.get_frames(frame_inds.tolist()))
+        unique, inverse = np.unique(frame_inds, return_inverse=True)
+        made = self._val_geometry(video.get_frames(unique.tolist()))
+        by_crop = made.reshape(-1, len(unique), *made.shape[1:])
+        return by_crop[:, inverse].reshape(-1, *made.shape[1:])
+
+    def _train(self, video: Video, frame_inds: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Geometry treats all frames alike, so each decoded frame goes through it once."""
+        unique, inverse = np.unique(frame_inds, return_inverse=True)
         decoded = video.get_frames(unique.tolist())
         results: dict[str, Any] = {
             "imgs": list(decoded),
             "img_shape": decoded.shape[1:3],
             "modality": "RGB",
         }
-        for transform in self._geometry:
+        for transform in self._train_geometry:
             results = transform(results)
-        images = results["imgs"]
-        crops = len(images) // len(unique)
-        results["imgs"] = [
-            images[crop * len(unique) + position] for crop in range(crops) for position in inverse
-        ]
+        results["imgs"] = [results["imgs"][position] for position in inverse]
         for transform in self._colour:
             results = transform(results)
-        stacked = np.stack(results["imgs"])
-        return np.ascontiguousarray(stacked.transpose(0, 3, 1, 2))
+        return channels_first(results["imgs"])
 
 
 def _short_side(size: int) -> int:
@@ -120,12 +116,10 @@ def train_geometry(spec: PipelineSpec) -> Sequence[Transform]:
     )
 
 
-def val_geometry(spec: PipelineSpec) -> Sequence[Transform]:
+def val_geometry(spec: PipelineSpec) -> ResizeAndCrop:
     """Resize and centre crop, or resize to the crop's side and three crops."""
     size = spec.image_size
-    if spec.crops == 3:
-        return (Resize(scale=(-1, size)), ThreeCrop(crop_size=size))
-    return (Resize(scale=(-1, _short_side(size))), CenterCrop(crop_size=size))
+    return ResizeAndCrop(size if spec.crops == 3 else _short_side(size), size, spec.crops)
 
 
 def build(spec: PipelineSpec, open_video: Opener) -> VifiClipPipeline:

@@ -6,12 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mmaction.datasets.transforms import CenterCrop, Resize, ThreeCrop
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from bench.data.decoded_clips import DecodedClips, KeptVideo
 from bench.data.pipelines.base import ClipFrames, PipelineSpec, build
 from bench.data.pipelines.vificlip import VifiClipPipeline, train_geometry
+from bench.data.transforms import ResizeAndCrop
 from bench.errors import UsageError
 from bench.seeds import seed_everything
 
@@ -157,3 +161,22 @@ def test_a_number_of_crops_that_does_not_exist() -> None:
     assert str(caught.value) == (
         "the number of spatial crops does not exist\n  got:     2\n  allowed: 1 or 3"
     )
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    size=st.tuples(st.integers(20, 300), st.integers(20, 300))
+    | st.sampled_from([(240, 320), (256, 340), (240, 427), (480, 640), (512, 512), (448, 600)]),
+    side=st.sampled_from([32, 112, 224]),
+    crops=st.sampled_from([1, 3]),
+)
+def test_resizing_only_what_is_shown_changes_no_pixel(
+    size: tuple[int, int], side: int, crops: int
+) -> None:
+    frames = np.random.default_rng(0).integers(0, 256, (2, *size, 3), dtype=np.uint8)
+    short = side if crops == 3 else int(256 / 224 * side)
+    results = {"imgs": list(frames), "img_shape": size, "modality": "RGB"}
+    cut = CenterCrop(crop_size=side) if crops == 1 else ThreeCrop(crop_size=side)
+    expected = cut(Resize(scale=(-1, short))(results))["imgs"]
+    made = ResizeAndCrop(short, side, crops)(frames)
+    np.testing.assert_array_equal(made, np.stack(expected).transpose(0, 3, 1, 2))

@@ -55,8 +55,8 @@ class Codec:
 
 CODECS: MappingProxyType[str, Codec] = MappingProxyType(
     {
-        # Key frames as the encoder likes them: more of them make files larger and 16 or 32 frames of
-        # ten seconds slower to decode.
+        # Key frames as the encoder likes them: more make files larger, and 16 or 32 frames of ten
+        # seconds slower to decode.
         "h264": Codec("libx264", ".mp4", "mp4", 20, {"preset": "fast"}),
         "vp9": Codec(
             "libvpx-vp9",

@@ -261,7 +261,7 @@ class _DecordVideo:
         try:
             with decord_silenced():
                 batch = self._reader.get_batch(unique.tolist())
-                frames: NDArray[np.uint8] = np.from_dlpack(_Exported(batch))
+                frames = np.from_dlpack(_Exported(batch)).view(np.uint8)
         except (RuntimeError, DECORDError, IndexError) as error:
             return self._second_opinion(wanted, _first_line(error))
         self._file.check_unchanged()

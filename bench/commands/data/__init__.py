@@ -8,6 +8,7 @@ import importlib
 COMMANDS = {
     "prepare": "index official videos and annotations where they lie; nothing is copied",
     "list": "the named lists of a dataset: given, made by rule, or missing",
+    "audit": "do lists, labels and clips fit; does anything leak; what does the source set know",
     "check": "decode some or all frames of every video, and name those that cannot be used",
     "frames": "write the frames of a video as a model sees them, before normalisation",
     "resize": "smaller copies of a folder of videos, verified; the originals stay as they are",

@@ -13,7 +13,7 @@ Depth = Literal["ends", "all"]
 
 MEANING: MappingProxyType[str, str] = MappingProxyType(
     {
-        **DECODE_MEANING,
+        **{str(code): meaning for code, meaning in DECODE_MEANING.items()},
         "unfinished": "a download of it has not finished",
         "fewer_frames": "there are fewer frames than the container says",
         "timeout": "decoding took longer than the time limit",

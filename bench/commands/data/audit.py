@@ -1,0 +1,42 @@
+"""``bench data audit``: do lists, labels and clips fit, and does anything leak."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags."""
+    parser.add_argument(
+        "datasets", nargs="*", metavar="DATASET", help="default: all of the configuration"
+    )
+    parser.add_argument("--config", help="where they lie (default: paper, or mini for mini-…)")
+    parser.add_argument(
+        "--content", action="store_true", help="also find files of equal content (reads videos)"
+    )
+    parser.add_argument("--json", action="store_true")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print what is wrong or surprising; 1 where something is wrong."""
+    import json
+
+    from bench.config import load_config
+    from bench.data.audits.dataset_audit import audit_dataset
+    from bench.data.audits.report import audit_text, audit_tree
+    from bench.data.catalogue import CATALOGUE
+    from bench.data.named_lists import default_config
+    from bench.errors import unknown_name
+
+    for name in args.datasets:
+        if name not in CATALOGUE:
+            raise unknown_name("dataset", name, CATALOGUE)
+    chosen = args.config or (default_config(args.datasets[0]) if args.datasets else "paper")
+    config = load_config(chosen)
+    names = args.datasets or [name for name in config.datasets if CATALOGUE[name].settings]
+    audits = [audit_dataset(config, name, content=args.content) for name in names]
+    if args.json:
+        print(json.dumps(audit_tree(audits), indent=1))
+    else:
+        print(audit_text(audits))
+    return 1 if any(audit.failed for audit in audits) else 0

@@ -220,6 +220,22 @@ def _packed(path: Path) -> _File | None:
     return _File(path, clip.size, clip.mtime_ns, 0, content)
 
 
+def rgb_of(frame: av.VideoFrame) -> NDArray[np.uint8]:
+    """A frame of PyAV as uint8 [H,W,3]."""
+    pixels: NDArray[np.uint8] = frame.to_ndarray(format="rgb24", **_one_thread())
+    return pixels
+
+
+@cache
+def _one_thread() -> dict[str, int]:
+    """Converting on all cores makes workers wait for each other; older PyAV never did."""
+    try:
+        av.VideoFrame(16, 16, "rgb24").to_ndarray(format="rgb24", threads=1)
+    except TypeError:
+        return {}
+    return {"threads": 1}
+
+
 def _check_indices(indices: Sequence[int], length: int) -> NDArray[np.int64]:
     wanted = np.asarray(indices, dtype=np.int64)
     if wanted.size and (wanted.min() < 0 or wanted.max() >= length):
@@ -339,7 +355,7 @@ class _PyAVVideo:
             with av.open(self._file.source()) as container:
                 for position, frame in enumerate(container.decode(video=0)):
                     if position in needed:
-                        found[position] = frame.to_ndarray(format="rgb24")
+                        found[position] = rgb_of(frame)
                     if len(found) == len(needed):
                         break
         except (av.error.FFmpegError, OSError, ValueError) as error:

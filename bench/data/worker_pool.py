@@ -19,6 +19,8 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
+from bench.errors import DataError
+
 StartMethod = Literal["fork", "forkserver", "spawn"]
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -29,6 +31,8 @@ _MEMORY_CHECK = 0.1
 """Seconds between two looks at the memory of the workers."""
 _GRACE = 30.0
 """Seconds past the time limit after which a worker ends itself: its parent must be dead."""
+_READY = "ready"
+"""What a worker sends before anything else; one that ends without it says nothing about a task."""
 _BURIAL = 5.0
 """Seconds to wait for a killed worker; one that hangs in a dead file system is left behind."""
 
@@ -52,6 +56,7 @@ class _Worker:
     pipe: Connection
     position: int | None = None
     deadline: float = 0.0
+    ready: bool = False
 
 
 @dataclass
@@ -208,11 +213,16 @@ class WorkerPool(Generic[Task, Result]):
     def _receive(self, worker: _Worker, progress: _Progress[Task, Result]) -> None:
         assert worker.position is not None
         try:
-            progress.done[worker.position] = worker.pipe.recv()
+            message = worker.pipe.recv()
         except (EOFError, ConnectionResetError):
             self._lose(worker, progress, _crash(worker))
-        else:
-            worker.position = None
+            return
+        if not worker.ready:
+            worker.ready = True
+            worker.deadline = time.monotonic() + self._time_limit
+            return
+        progress.done[worker.position] = message
+        worker.position = None
 
     def _lose(self, worker: _Worker, progress: _Progress[Task, Result], lost: Lost) -> None:
         assert worker.position is not None
@@ -246,10 +256,29 @@ def _memory_held(process: int) -> int:
 
 
 def _crash(worker: _Worker) -> Lost:
+    """What to say of a worker that has ended by itself.
+
+    Raises:
+        DataError: It never got as far as to work, and another one would not either.
+    """
     worker.process.join(timeout=1)
     code = worker.process.exitcode
     how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+    if not _has_started(worker):
+        raise DataError(
+            "a decoding process ended before it could start",
+            got=how,
+            next_step="see what it wrote above; bench doctor says whether the decoders work",
+        )
     return Lost("crashed", f"the decoding process ended with {how}")
+
+
+def _has_started(worker: _Worker) -> bool:
+    """Whether it said that it is ready, also where that was not read yet."""
+    try:
+        return worker.ready or (worker.pipe.poll() and worker.pipe.recv() == _READY)
+    except (EOFError, OSError):
+        return False
 
 
 def _serve(function: Callable[[Any], Any], pipe: Connection, end: float) -> None:
@@ -258,6 +287,10 @@ def _serve(function: Callable[[Any], Any], pipe: Connection, end: float) -> None
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     parent = os.getppid()
+    try:
+        pipe.send(_READY)
+    except BrokenPipeError:
+        return
     while True:
         # Workers forked later hold our pipe open too, so a dead parent gives no end of file.
         while not pipe.poll(_PARENT_CHECK):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 
 import av
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from bench.data.checking.verdict import Depth, Inspection
-from bench.data.decode import DecodeError, Video, open_video
+from bench.data.decode import DecodeError, Video, open_video, rgb_of
 from bench.data.storage import locate
 
 # OpenCV is loaded with the decoders; its threads would compete with the other workers.
@@ -19,6 +22,10 @@ cv2.setNumThreads(1)
 
 _HEADER_ONLY = {"skip_frame": "all"}
 """FFmpeg else decodes some frames to learn what is of no interest here."""
+
+
+_ROUNDING = 1.0
+"""Mean difference a byte that two decoders' colour conversions may have."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +50,13 @@ def inspect_clip(task: InspectTask) -> Inspection:
     try:
         video = open_video(task.path)
         count = len(video)
-        video.get_frames(sorted({0, count // 2, count - 1}))
+        places = sorted({0, count // 2, count - 1})
+        frames = video.get_frames(places)
         seen = _announced(task.path, video)
         if task.depth == "all":
-            seen = replace(seen, damaged=_damaged_frames(task.path, count))
+            expected = dict(zip(places, frames, strict=True))
+            damaged, different = _every_frame(task.path, count, expected)
+            seen = replace(seen, damaged=damaged, different=different)
     except DecodeError as error:
         return Inspection(error.reason, error.detail)
     except MemoryError as error:
@@ -89,13 +99,24 @@ def _announced(path: Path, video: Video) -> Inspection:
     )
 
 
-def _damaged_frames(path: Path, count: int) -> int:
-    """How many of ``count`` frames a decoder could not or not wholly decode.
+def _every_frame(
+    path: Path, count: int, expected: Mapping[int, NDArray[np.uint8]]
+) -> tuple[int, int]:
+    """A second decoder's opinion.
+
+    Args:
+        path: The file.
+        count: Frames that it has by the first one.
+        expected: Index -> frame [H,W,3] by the first one.
+
+    Returns:
+        How many frames could not or not wholly be decoded, and how many of ``expected`` are other
+        pictures.
 
     Raises:
-        DecodeError: The file has changed, or not a single frame can be decoded.
+        DecodeError: The file cannot be read to its end.
     """
-    damaged = decoded = 0
+    damaged = decoded = different = 0
     with av.open(_source(path)) as container:
         stream = container.streams.video[0]
         stream.codec_context.thread_count = 1
@@ -104,11 +125,21 @@ def _damaged_frames(path: Path, count: int) -> int:
                 damaged += bool(packet.is_corrupt)
                 try:
                     for frame in packet.decode():
-                        decoded += 1
                         damaged += bool(frame.is_corrupt)
+                        if decoded in expected:
+                            different += not _alike(expected[decoded], frame)
+                        decoded += 1
                 except av.error.FFmpegError:
                     damaged += 1
         except av.error.FFmpegError as error:
             detail = f"{decoded} of {count} frames, then: {error.strerror}"
             raise DecodeError("decode_failed", detail, path) from error
-    return max(damaged, count - decoded)
+    return max(damaged, count - decoded), different
+
+
+def _alike(one: NDArray[np.uint8], frame: av.VideoFrame) -> bool:
+    """Whether two decoders show the same picture, but for rounding."""
+    other = rgb_of(frame)
+    if one.shape != other.shape:
+        return False
+    return float(cv2.norm(one, other, cv2.NORM_L1)) <= _ROUNDING * one.size

@@ -20,6 +20,7 @@ MEANING: MappingProxyType[str, str] = MappingProxyType(
         "memory": "decoding took more than the memory limit",
         "crashed": "the decoder brought its process down",
         "hidden_damage": "the decoder patches damaged frames without a word",
+        "decoders_disagree": "two decoders show different pictures",
         "maybe_fewer_frames": "the pictures end before the container does, or the sound is longer",
         "shorter_than_annotated": "the clip is shorter than its name says",
         "few_frames": "there are fewer frames than a clip is sampled to; some are repeated",
@@ -27,7 +28,13 @@ MEANING: MappingProxyType[str, str] = MappingProxyType(
 )
 """Reason code -> meaning."""
 
-SUSPICIONS = ("hidden_damage", "maybe_fewer_frames", "shorter_than_annotated", "few_frames")
+SUSPICIONS = (
+    "hidden_damage",
+    "decoders_disagree",
+    "maybe_fewer_frames",
+    "shorter_than_annotated",
+    "few_frames",
+)
 """Codes of clips that give frames all the same."""
 
 _TOLERATED_SHARE = 0.02
@@ -48,6 +55,7 @@ class Inspection:
         declared: Frames that the container announces.
         exact: Whether it announces them for the pictures alone.
         damaged: Frames that are damaged although they decode; None when they were not looked for.
+        different: Of first, middle and last frame, those that a second decoder shows otherwise.
         decoder: Library that gave the frames.
     """
 
@@ -58,6 +66,7 @@ class Inspection:
     declared: int | None = None
     exact: bool = False
     damaged: int | None = None
+    different: int | None = None
     decoder: str = ""
 
 
@@ -94,6 +103,9 @@ def judge(seen: Inspection, *, annotated_seconds: float | None, min_frames: int)
         return Verdict("suspect", "maybe_fewer_frames", detail)
     if seen.damaged:
         return Verdict("suspect", "hidden_damage", f"{seen.damaged} of {seen.frames} frames")
+    if seen.different:
+        detail = f"{seen.different} of first, middle and last frame"
+        return Verdict("suspect", "decoders_disagree", detail)
     if annotated_seconds is not None and seen.seconds is not None:
         short = annotated_seconds - seen.seconds
         if short > _TOLERATED_SECONDS:

@@ -28,9 +28,9 @@ recipes = dict(
         values=dict(
             num_frames=4,
             image_size=32,
-            epochs=8,
+            epochs=6,
             warmup_epochs=1,
-            lr=3e-4,
+            lr=4e-4,
             micro_batch=16,
             accumulation=1,
             replicas=1,
@@ -56,7 +56,12 @@ recipes = dict(
         methods=["a5", "a6"],
         source="mini world",
         values=dict(
-            lr=3e-3, warmup_epochs=0, weight_decay=0.01, label_smoothing=0.0, views_clips=5
+            lr=3e-3,
+            epochs=8,
+            warmup_epochs=0,
+            weight_decay=0.01,
+            label_smoothing=0.0,
+            views_clips=5,
         ),
     ),
     vita_clip=dict(

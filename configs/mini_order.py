@@ -37,6 +37,6 @@ recipes = dict(
     long=dict(
         methods=["actionclip", "xclip", "clip-text-ft", "vifi-clip"],
         source="mini world; long enough for the temporal modules to leave the mean behind",
-        values=dict(epochs=100),
+        values=dict(epochs=100, lr=3e-4),
     ),
 )

@@ -93,7 +93,7 @@ def audit_dataset(config: RunConfig, dataset: str, *, content: bool = False) -> 
             findings.append(_names_unchecked(dataset))
     else:
         findings += names.name_conflicts(lists, classes)
-    findings += names.contradictions(lists) + names.halves(lists, class_lists)
+    findings += names.contradictions(lists, classes) + names.halves(lists, class_lists)
     pairs = trained_pairs(source.spec)
     findings += overlaps.leaks(by_name, pairs) + overlaps.nestedness(by_name)
     for item in lists:

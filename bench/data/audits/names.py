@@ -68,13 +68,20 @@ def _told(wrong: Counter[tuple[str, str]]) -> str:
     return "; ".join(told)
 
 
-def contradictions(lists: Sequence[LoadedList]) -> list[Finding]:
-    """Clips that two lists of a dataset give different names."""
+def contradictions(lists: Sequence[LoadedList], classes: ClipClasses | None) -> list[Finding]:
+    """Clips that two lists of a dataset give different names.
+
+    Args:
+        lists: The lists.
+        classes: What tells the class of some clips; those are left to ``name_conflicts``.
+    """
     first: dict[str, tuple[str, str]] = {}
     found: Counter[tuple[str, str]] = Counter()
     examples: dict[tuple[str, str], str] = {}
     for item in lists:
         for stem, entry in item.stems.items():
+            if classes is not None and classes.of(entry.path) is not None:
+                continue
             name = item.names[entry.label]
             other, where = first.setdefault(stem, (name, item.name))
             if name_key(other) != name_key(name):
@@ -125,8 +132,3 @@ def halves(lists: Sequence[LoadedList], names: dict[str, Sequence[str]]) -> list
             what = f"base_val and novel_val together are not val: {len(different)} clips differ"
             findings.append(Finding("error", "halves", what, ("base_val", "novel_val")))
     return findings
-
-
-def unreadable_names(item: LoadedList, classes: ClipClasses) -> int:
-    """Clips whose class does not show."""
-    return sum(classes.of(entry.path) is None for entry in item.entries)

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from bench.data.checking.inspection import inspect_clip
 from bench.data.checking.report import CheckReport, make_report
-from bench.data.checking.sweep import SweepOptions, look_up, sweep
+from bench.data.checking.sweep import Inspect, SweepOptions, look_up, sweep
 from bench.data.checking.targets import CheckTarget
 from bench.data.checking.verdict import Inspection
 from bench.data.checking.verdict_cache import VerdictCache, verdict_file
@@ -22,7 +23,12 @@ Advance = Callable[[int, int], None]
 
 
 def check(
-    target: CheckTarget, cache: Path, options: SweepOptions, *, min_frames: int = 8
+    target: CheckTarget,
+    cache: Path,
+    options: SweepOptions,
+    *,
+    min_frames: int = 8,
+    inspect: Inspect = inspect_clip,
 ) -> CheckReport:
     """Check all clips of a target; a stopped check goes on where it was.
 
@@ -31,6 +37,7 @@ def check(
         cache: Folder in which verdicts are kept.
         options: How clips are decoded.
         min_frames: Frames that a clip is sampled to.
+        inspect: What a worker does with a clip.
 
     Raises:
         DataError: The cache folder cannot be written to.
@@ -48,7 +55,7 @@ def check(
         started = time.monotonic()
         bad = 0
         with _progress(len(pending)) as advance:
-            for done, (index, item) in enumerate(sweep(pending, verdicts, options), 1):
+            for done, (index, item) in enumerate(sweep(pending, verdicts, options, inspect), 1):
                 seen[positions[index]] = item
                 bad += bool(item.reason)
                 advance(done, bad)

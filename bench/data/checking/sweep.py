@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,8 @@ from bench.data.checking.inspection import InspectTask, inspect_clip
 from bench.data.checking.verdict import Depth, Inspection
 from bench.data.checking.verdict_cache import FileState, Limits, VerdictCache
 from bench.data.worker_pool import Lost, WorkerPool
+
+Inspect = Callable[[InspectTask], Inspection]
 
 DEFAULT_LIMITS = Limits(seconds=60.0, memory=2 << 30)
 
@@ -64,7 +66,10 @@ def look_up(
 
 
 def sweep(
-    pending: Sequence[Pending], cache: VerdictCache, options: SweepOptions
+    pending: Sequence[Pending],
+    cache: VerdictCache,
+    options: SweepOptions,
+    inspect: Inspect = inspect_clip,
 ) -> Iterator[tuple[int, Inspection]]:
     """Decode clips in workers and keep what is seen of each at once.
 
@@ -72,12 +77,13 @@ def sweep(
         pending: The clips.
         cache: Is added to.
         options: How.
+        inspect: What a worker does with a clip; picklable.
 
     Yields:
         Position and inspection, in the order in which they come.
     """
     pool: WorkerPool[InspectTask, Inspection] = WorkerPool(
-        inspect_clip,
+        inspect,
         max(1, min(options.jobs, len(pending))),
         time_limit=options.limits.seconds,
         memory_limit=options.limits.memory,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from bench.data.folder_index import UNFINISHED_SUFFIXES, VIDEO_SUFFIXES, index_folder, stem_of
 from bench.data.lists import locate_clips, read_list
 from bench.data.named_lists import named_lists, source_of
+from bench.data.sources import DatasetSource, MissingDataError
 from bench.errors import DataError, UsageError, nearest
 
 if TYPE_CHECKING:
@@ -135,6 +136,8 @@ def dataset_target(config: RunConfig, dataset: str, only: Sequence[str] = ()) ->
             next_step=f"set datasets.{dataset}.root in the configuration",
         )
     _require_folder(root, f"check 'root' of {dataset} in the configuration")
+    if not lists:
+        return replace(_indexed(source, root), name=dataset)
     found: list[tuple[str, Path]] = []
     absent: list[tuple[str, str]] = []
     for item in lists:
@@ -151,6 +154,16 @@ def dataset_target(config: RunConfig, dataset: str, only: Sequence[str] = ()) ->
         raise DataError(f"no list of {dataset} can be read", got=f"{name}: {why}")
     timed = not source.spec.synthetic
     return CheckTarget(dataset, root, _listed(root, found, timed=timed), tuple(absent))
+
+
+def _indexed(source: DatasetSource, root: Path) -> CheckTarget:
+    """Of a dataset without lists: the clips of its annotations, else what lies there."""
+    try:
+        rows = source.manifest.rows
+    except MissingDataError:
+        return folder_target(root)
+    clips = tuple(ListedClip(row.path, root / row.path, row.splits) for row in rows)
+    return CheckTarget(source.spec.name, root, clips)
 
 
 def _require_folder(root: Path, next_step: str) -> None:

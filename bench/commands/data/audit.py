@@ -28,12 +28,14 @@ def run(args: argparse.Namespace) -> int:
     from bench.data.named_lists import default_config
     from bench.errors import unknown_name
 
+    config = None if args.config is None else load_config(args.config)
+    catalogue = CATALOGUE if config is None else config.catalogue
     for name in args.datasets:
-        if name not in CATALOGUE:
-            raise unknown_name("dataset", name, CATALOGUE)
-    chosen = args.config or (default_config(args.datasets[0]) if args.datasets else "paper")
-    config = load_config(chosen)
-    names = args.datasets or [name for name in config.datasets if CATALOGUE[name].settings]
+        if name not in catalogue:
+            raise unknown_name("dataset", name, catalogue)
+    if config is None:
+        config = load_config(default_config(args.datasets[0]) if args.datasets else "paper")
+    names = args.datasets or [name for name in config.datasets if catalogue[name].settings]
     audits = [audit_dataset(config, name, content=args.content) for name in names]
     if args.json:
         print(json.dumps(audit_tree(audits), indent=1))

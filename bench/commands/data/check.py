@@ -94,20 +94,20 @@ def _target(args: argparse.Namespace) -> tuple[CheckTarget, Path]:
     from bench.config import load_config
     from bench.data.catalogue import CATALOGUE
     from bench.data.checking.targets import dataset_target, folder_target, list_target
+    from bench.data.named_lists import default_config
     from bench.errors import UsageError, nearest
 
     path = Path(args.target).expanduser()
     # A configuration may bring datasets of its own along.
-    datasets = CATALOGUE if args.config is None else load_config(args.config).catalogue
+    config = None if args.config is None else load_config(args.config)
+    datasets = CATALOGUE if config is None else config.catalogue
     if args.target not in datasets and args.lists:
         raise UsageError("--list is for datasets", got=args.target, allowed=", ".join(datasets))
     if args.target in datasets:
-        from bench.data.named_lists import default_config
-
-        config = load_config(args.config or default_config(args.target))
+        config = config or load_config(default_config(args.target))
         cache = args.cache or Path(config.cache).expanduser()
         return dataset_target(config, args.target, args.lists), cache
-    cache = args.cache or Path("runs/cache")
+    cache = args.cache or Path("runs/cache" if config is None else config.cache).expanduser()
     if path.is_dir():
         return folder_target(path), cache
     if path.is_file():

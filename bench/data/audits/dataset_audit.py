@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import settings as settings_room
 from bench.data.audits import balance, names, overlaps
 from bench.data.audits.clip_classes import ClipClasses, by_annotations, by_clip_names, by_folders
-from bench.data.audits.findings import SEVERITIES, Finding, LoadedList
+from bench.data.audits.findings import SEVERITIES, Finding, LoadedList, Severity, told
 from bench.data.audits.source_classes import known_classes
 from bench.data.catalogue import NamedList
 from bench.data.classes import read_class_names
@@ -124,11 +124,14 @@ def _loaded(source: DatasetSource) -> tuple[list[LoadedList], list[Finding]]:
         except MissingDataError:
             absent.append(item)
         except DataError as error:
-            what = f"{item.clips} cannot be used: {' '.join(str(error).split())}"
-            findings.append(Finding("error", "lists", what, (item.clips,)))
+            what = f"{item.clips} cannot be used: {told(error)}"
+            # What a rule cannot draw from these clips is lacking, not wrong.
+            given = item.clips in source.config.lists
+            severity: Severity = "error" if given else "warning"
+            findings.append(Finding(severity, "lists", what, (item.clips,)))
     if absent:
-        told = ", ".join(item.clips for item in absent)
-        what = f"not there, and not to be made without the official annotations: {told}"
+        names_told = ", ".join(item.clips for item in absent)
+        what = f"not there, and not to be made without the official annotations: {names_told}"
         findings.append(Finding("note", "lists", what, tuple(item.clips for item in absent)))
     return lists, findings
 
@@ -161,7 +164,7 @@ def _clip_classes(
     except MissingDataError:
         pass  # lists are audited without annotations and videos too
     except DataError as error:
-        what = f"the official annotations cannot be used: {' '.join(str(error).split())}"
+        what = f"the official annotations cannot be used: {told(error)}"
         findings.append(Finding("error", "names", what))
     every = [name for chosen in class_lists.values() for name in chosen]
     by_name = by_clip_names(source.config.format, every)

@@ -12,7 +12,7 @@ from bench.data.catalogue import NamedList
 from bench.data.derive import rule_for
 from bench.data.folder_index import stem_of
 from bench.data.lists import ListEntry
-from bench.errors import UsageError
+from bench.errors import DataError, UsageError
 from bench.jobs import ClipsRef
 
 Severity = Literal["error", "warning", "note"]
@@ -93,3 +93,8 @@ def some(items: Sequence[str], shown: int = _SHOWN) -> str:
 def counted(count: int, noun: str) -> str:
     """``1 clip``, ``2 clips``."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}{'es' if noun[-1] == 's' else 's'}"
+
+
+def told(error: DataError) -> str:
+    """An error in one line."""
+    return error.what + ("" if error.got is None else f" (got {error.got})")

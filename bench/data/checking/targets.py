@@ -146,7 +146,7 @@ def dataset_target(config: RunConfig, dataset: str, only: Sequence[str] = ()) ->
         try:
             ref = source.clips(item.clips, item.classes, required=True)
         except DataError as error:
-            absent.append((item.clips, " ".join(str(error).split())))
+            absent.append((item.clips, error.what))
             continue
         found.append((item.clips, Path(ref.list_file)))
     if not found:

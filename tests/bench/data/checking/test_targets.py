@@ -10,6 +10,7 @@ import pytest
 
 from bench.cli import main
 from tests.bench.data import official_trees
+from tests.bench.data.video_files import write_video
 
 
 @pytest.fixture
@@ -68,3 +69,24 @@ def test_lists_and_videos_that_are_not_there(
     )
     assert main(["data", "check", "val1", "--list", "val1"]) == 2
     assert capsys.readouterr().err.startswith("bench: --list is for datasets\n  got:     val1\n")
+
+
+def test_a_dataset_of_ones_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("wave", "thumbs up"):
+        (tmp_path / "gestures" / name).mkdir(parents=True)
+        for number in range(5):
+            write_video(tmp_path / "gestures" / name / f"{name} {number}.mp4")
+    monkeypatch.setenv("GESTURES", str(tmp_path / "gestures"))
+    config = str(Path(__file__).parents[4] / "docs" / "examples" / "own_dataset.py")
+    assert main(["data", "check", "gestures", "--config", config, "--jobs", "2"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("gestures: 10 clips, 10 well, 0 bad, 0 suspect\n")
+    too_few = "few_shot_8 of gestures needs 8 training clips a class; 2 of 2 classes have fewer"
+    assert f"  not checked: list few_shot_8: {too_few}\n" in out
+    assert main(["data", "audit", "gestures", "--config", config]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("gestures: 6 lists, 0 errors, 5 warnings, 0 notes (labels: paper; ")
+    assert f"  warning [lists] few_shot_8 cannot be used: {too_few} (got " in out

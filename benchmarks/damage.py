@@ -36,9 +36,10 @@ def whole_video(path: Path) -> Path:
     """A good video whose pictures move; its suffix decides the codec."""
     texture = np.random.default_rng(0).integers(0, 256, (16, 24, 3), dtype=np.uint8)
     picture = np.kron(texture, np.ones((10, 10, 1), np.uint8))
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", options={"fflags": "+bitexact"}) as container:
         stream = container.add_stream(CODECS[path.suffix], rate=12)
         stream.width, stream.height, stream.pix_fmt = 160, 112, "yuv420p"
+        stream.codec_context.thread_count = 1  # the same file on every run
         for number in range(FRAMES):
             shown = np.ascontiguousarray(picture[number : number + 112, number : number + 160])
             container.mux(stream.encode(av.VideoFrame.from_ndarray(shown, format="rgb24")))

@@ -28,6 +28,7 @@ import torch
 
 from bench.errors import UsageError, unknown_name
 from methods import conformance_checks as behaviour
+from methods import conformance_device as another
 from methods import conformance_weights as weights
 from methods.conformance_subject import Failed, Skipped, Subject, first_line
 
@@ -46,6 +47,7 @@ CHECKS: Mapping[str, Callable[[Subject], str]] = {
     "batch independence": behaviour.batches,
     "frame counts": behaviour.frames,
     "autocast": behaviour.autocast,
+    "another device": another.device,
     "determinism": behaviour.determinism,
     "text reuse": behaviour.text_reuse,
     "targets": behaviour.targets,

@@ -102,10 +102,11 @@ class Subject:
             seed: Of what it draws at its start.
             adapter: Another adapter, with its default options.
         """
+        clip = self.clip  # seeds its own weights, so it has to be there before the seed below
         seed_everything(derive_seed(use="initial weights", seed=seed))
         method = methods.create(
             adapter or self.adapter,
-            clip=self.clip,
+            clip=clip,
             class_names=classes,
             num_frames=num_frames or self.num_frames,
             **({} if adapter else self.options),
@@ -149,14 +150,16 @@ class Subject:
         targets: Tensor | None = None,
         text: Tensor | None = None,
         *,
+        video: Tensor | None = None,
         seed: int = 0,
     ) -> Tensor:
         """The training loss as the engine asks for it."""
         wanted = self.targets() if targets is None else targets
+        shown = self.video() if video is None else video
         seed_everything(derive_seed(use="forward", seed=seed))
         if method.loss_spans_update:
-            return method.clips_loss(method.encode_clips(self.video()), wanted)
-        return method.loss(self.video(), wanted, text)
+            return method.clips_loss(method.encode_clips(shown), wanted)
+        return method.loss(shown, wanted, text)
 
 
 @torch.no_grad()

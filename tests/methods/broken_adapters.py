@@ -146,6 +146,41 @@ class SinglePrecision(VifiClip):
         return super().score(kept.index_add_(0, torch.arange(len(frames)), frames), text)
 
 
+class LeftBehind(VifiClip):
+    """Keeps a tensor that no ``.to(device)`` finds."""
+
+    name, title, origin = "left-behind", "x", OURS
+
+    def __init__(
+        self, clip: Any, class_names: Sequence[str], num_frames: int, **options: Any
+    ) -> None:
+        super().__init__(clip, class_names, num_frames, **options)
+        self.weights = torch.linspace(0.5, 1.5, 64)
+
+    def score(self, frames: Tensor, text: Tensor) -> Tensor:
+        return super().score(frames * self.weights, text)
+
+
+class NewOnTheCPU(VifiClip):
+    """A class list that is set after moving puts its tensors on the CPU."""
+
+    name, title, origin = "new-on-the-cpu", "x", OURS
+
+    def set_classes(self, class_names: Sequence[str]) -> None:
+        super().set_classes(class_names)
+        self.register_buffer("per_class", torch.ones(len(self.class_names)), persistent=False)
+
+    def score(self, frames: Tensor, text: Tensor) -> Tensor:
+        return super().score(frames, text) * self.per_class
+
+
+class ComesBack(VifiClip):
+    name, title, origin = "comes-back", "x", OURS
+
+    def loss(self, video: Tensor, targets: Tensor, text: Tensor | None = None) -> Tensor:
+        return super().loss(video, targets, text).cpu()
+
+
 class Restless(VifiClip):
     name, title, origin = "restless", "x", OURS
 

@@ -61,6 +61,13 @@ def test_options_conform_too(adapter: str, options: dict[str, object]) -> None:
         ("four-frames-only", "frame counts", "num_frames = 2 ends in RuntimeError"),
         ("refuses-all-frames", "frame counts", "every number of frames is refused"),
         ("single-precision", "autocast", "RuntimeError"),
+        (
+            "left-behind",
+            "another device",
+            "after .to(device): aten::mul: a tensor on the CPU ([64])",
+        ),
+        ("new-on-the-cpu", "another device", "beside one on another device; keep tensors as"),
+        ("comes-back", "another device", "scores or loss come back on the CPU"),
         ("restless", "determinism", "other scores the second time"),
         ("awake-again", "determinism", "into training mode: image_encoder"),
         ("detached-text", "text reuse", "has a gradient only with or only without"),

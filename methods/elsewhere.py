@@ -9,8 +9,8 @@ that mixes it with a tensor that is here is refused, as a GPU would refuse it.
         scores = module(video.to(ELSEWHERE))
     values(scores)
 
-The device's name is ``meta``: of all that torch knows without hardware, it is the one through which
-gradients can be sent.
+The device's name is ``meta:1``: of all that torch knows without hardware, ``meta`` is the one
+through which gradients can be sent.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-ELSEWHERE = torch.device("meta")
+ELSEWHERE = torch.device("meta", 1)
 _HERE = torch.device("cpu")
 _CROSSES = ("aten::_to_copy", "aten::copy_")
 """Operations that carry a tensor from one device to another."""
@@ -83,10 +84,28 @@ class _Device(TorchDispatchMode):
         return _carry_out(operation, args, dict(kwargs or {}))
 
 
+class _FromData(TorchFunctionMode):
+    """Tensors from Python's numbers: torch makes those of this device without values."""
+
+    def __torch_function__(
+        self,
+        function: Any,
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        options = dict(kwargs or {})
+        if function not in (torch.tensor, torch.as_tensor) or "device" not in options:
+            return function(*args, **options)
+        device, learns = options.pop("device"), options.pop("requires_grad", False)
+        made = function(*args, **options)
+        return (made if device is None else made.to(device)).requires_grad_(learns)
+
+
 @contextmanager
 def pretended_device() -> Iterator[None]:
     """Within, ``ELSEWHERE`` is a device like any other."""
-    with _Device():
+    with _FromData(), _Device():
         yield
 
 
@@ -125,8 +144,9 @@ def _carry_out(operation: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> A
         _refuse_mixtures(name, args, tensors)
     there = any(map(is_elsewhere, tensors))
     if kwargs.get("device") is not None:
-        there = torch.device(kwargs["device"]).type == ELSEWHERE.type
-        kwargs["device"] = _HERE
+        there = torch.device(kwargs["device"]) == ELSEWHERE
+        if there:
+            kwargs["device"] = _HERE
     elif name == "aten::copy_":
         there = is_elsewhere(args[0])
     inner_args, inner_kwargs = tree_map(_inner, (list(args), kwargs))

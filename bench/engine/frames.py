@@ -36,5 +36,6 @@ class Normaliser:
         """
         frames = torch.cat(list(clips))
         if self._device.type == "cuda":
-            frames = frames.pin_memory().to(self._device, non_blocking=True)
+            frames = frames.pin_memory()
+        frames = frames.to(self._device, non_blocking=True)
         return frames.float().sub_(self._mean).mul_(self._scale)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,10 +25,12 @@ class Precision:
     used: Name
     device: torch.device
 
-    def autocast(self) -> torch.autocast:
+    def autocast(self) -> AbstractContextManager[object]:
         """The context of a forward pass; weights stay fp32."""
+        if self.used == "fp32":
+            return nullcontext()
         dtype = torch.float16 if self.used == "amp-fp16" else torch.bfloat16
-        return torch.autocast(self.device.type, dtype=dtype, enabled=self.used != "fp32")
+        return torch.autocast(self.device.type, dtype=dtype)
 
     def scaler(self) -> torch.amp.GradScaler:
         """Dynamic loss scaling for fp16, a no-op otherwise."""

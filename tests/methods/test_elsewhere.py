@@ -66,6 +66,7 @@ def test_mixtures_are_refused(act: object) -> None:
         lambda there: there[torch.tensor([0, 2])],
         lambda there: there.clone().copy_(torch.ones(3, 3)),
         lambda there: there + torch.ones(3, 3, device=there.device),
+        lambda there: there * torch.tensor([2.0, 0.0, 1.0], device=there.device),
         lambda there: there + torch.ones(3, 3).to(there),
         lambda there: there + there.new_zeros(3, 3) + torch.zeros_like(there),
     ],
@@ -74,6 +75,20 @@ def test_what_a_gpu_allows_is_allowed(act: object) -> None:
     with pretended_device():
         result: Tensor = act(torch.ones(3, 3).to(ELSEWHERE))  # type: ignore[operator]
     assert is_elsewhere(result)
+
+
+def test_torchs_own_device_without_values_stays_what_it_is() -> None:
+    with pretended_device():
+        assert nn.Linear(2, 2, device="meta").weight.is_meta
+        assert not is_elsewhere(torch.zeros(2, device="meta"))
+
+
+def test_a_tensor_made_there_is_a_leaf() -> None:
+    with pretended_device():
+        made = torch.tensor([1.0, 2.0], device=ELSEWHERE, requires_grad=True)
+        (made * made).sum().backward()
+    assert made.grad is not None
+    assert values(made.grad).tolist() == [2, 4]
 
 
 def test_tensors_come_back_with_their_values() -> None:

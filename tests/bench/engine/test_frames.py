@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from torchvision.transforms.functional import normalize
 
+from bench.data.decode import open_video
 from bench.engine.frames import Normaliser
 from bench.jobs import PreprocessingRef
 from methods import facts, names
 from methods.facts import IMAGENET, Preprocessing
 
+PIPELINE = Path(__file__).parents[2] / "goldens" / "pipeline"
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
 IMAGENET_ROWS = {
@@ -35,6 +40,18 @@ def every_level() -> torch.Tensor:
     grey = ramp.expand(3, 16, 16)
     coloured = torch.stack([ramp, ramp.flip(0), 255 - ramp.T])
     return torch.stack([grey, coloured])[None]
+
+
+def test_decoded_and_normalised_frames_equal_the_originals() -> None:
+    golden = load_file(PIPELINE / "pipeline_golden.safetensors")
+    for number, file in enumerate(sorted((PIPELINE / "videos").iterdir())):
+        first = golden[f"v{number}.val.T8.S64.frame_inds"][:2].tolist()
+        decoded = open_video(file).get_frames(first)
+        np.testing.assert_array_equal(decoded, golden[f"v{number}.raw_first2"].numpy())
+    frames = golden["v0.val.T8.S64.u8"][:1]
+    (made,) = normaliser(facts("vifi-clip").preprocessing)([frames[None]])
+    expected = golden["v0.val.T8.S64.first_frame_normalised"]
+    torch.testing.assert_close(made, expected, rtol=0, atol=5e-7)
 
 
 @pytest.mark.parametrize("method", [name for name in names() if name in IMAGENET_ROWS])

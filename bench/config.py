@@ -143,7 +143,9 @@ class RunConfig(_Frozen):
         default=False, description="score clips that were trained on; recorded, never ranked"
     )
     cache: str = Field(default="runs/cache", description="frames, features, lists, mini world")
-    cache_frames: bool = True
+    cache_frames: bool = Field(
+        default=True, description="keep decoded test frames; features are kept in any case"
+    )
     cache_limit: int | None = Field(
         default=None,
         description="bytes of kept frames, for example '50G'; None: half of the disk's free space",

@@ -111,6 +111,9 @@ class _Job(_Frozen):
     clips: ClipsRef
     seed: int
     cache: str = Field(default="", description="folder of the frame and feature caches; '' = none")
+    keep_frames: bool = Field(
+        default=True, description="False: of the caches, that of decoded test frames is not used"
+    )
     cache_limit: int | None = Field(
         default=None, description="bytes of kept frames; None: half of the disk's free space"
     )

@@ -1,7 +1,9 @@
 """The default: every method and setting on the mini world, in minutes on two CPU cores.
 
-The recipes are the mini world's own (``docs/mini-world.md``): the batch, the learning rate and the
-augmentation fit 32-pixel synthetic clips, everything else is as in ``paper.py``.
+The recipes are the mini world's own (``docs/mini-world.md``): batch, rate, length and augmentation
+fit 32-pixel synthetic clips. Losses, prompts, groups of parameters and frame sampling (but for
+Vita-CLIP's, whose windows are longer than these clips) are those of the methods, as in
+``paper.py``; schedule, decay and betas are ViFi-CLIP's unless stated.
 """
 
 import bench.data.mini_world.clip as _clip

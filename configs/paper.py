@@ -22,4 +22,5 @@ backbone = dict(
     pretraining="OpenAI CLIP",
 )
 workers = 8
+# Frames of all test lists would take hundreds of gigabytes; features are kept nevertheless.
 cache_frames = False

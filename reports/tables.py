@@ -273,8 +273,11 @@ def _printed_for(
 
 
 def _same_column(number: PublishedNumber, column: Column) -> bool:
-    """Few-shot numbers must agree in K; elsewhere a table has one number of shots."""
-    same_shots = number.setting != "few-shot" or number.shots == str(column.shots or "")
+    """Few-shot numbers must agree in K; elsewhere a table has one number of shots.
+
+    A number printed for 0 shots is that of a method that is not trained: it holds for every K.
+    """
+    same_shots = number.setting != "few-shot" or number.shots in ("0", str(column.shots or ""))
     place = (number.dataset, number.split, number.metric)
     return same_shots and place == (column.group, column.split, column.metric)
 

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from bench.recipe import Recipe
     from bench.run_contents import JobView
     from results.plan_file import PlannedTrial
     from results.records import BadClip, Counts, EvaluationRecord, Provenance
@@ -106,16 +107,18 @@ def _print_job(view: JobView) -> None:
         f"{job.preprocessing.pipeline}, mean {job.preprocessing.mean}, std {job.preprocessing.std}",
     )
     _line("seed", f"{job.seed}; clips that cannot be read: {job.policy}")
-    _print_recipe(view)
+    _print_recipe(job.recipe)
     _print_record(view)
 
 
-def _print_recipe(view: JobView) -> None:
-    assert view.job is not None
-    values, sources = view.job.recipe.identity(), view.job.recipe.sources
+def _print_recipe(recipe: Recipe) -> None:
+    values, sources = recipe.identity(), recipe.sources
     print("  recipe")
     for name, value in values.items():
-        print(f"    {name} = {value}  ({sources.get(name, 'default of the harness')})")
+        source = sources.get(name, "default of the harness")
+        if name == "epochs" and values["updates"] is not None:
+            source = "not used: updates counts"
+        print(f"    {name} = {value}  ({source})")
 
 
 def _print_record(view: JobView) -> None:

@@ -136,7 +136,7 @@ class Scorer:
         self._job, self._clips, self._precision = job, clips, precision
         self._method = built.method.to(precision.device).eval()
         shortcuts.set_switches(self._method)
-        self._pipeline = evaluation_pipeline(job, cached=shortcuts.frame_cache)
+        self._pipeline = evaluation_pipeline(job, cached=shortcuts.frame_cache and job.keep_frames)
         self._normalise = Normaliser(job.preprocessing, precision.device)
         self._views = self._pipeline.spec.views
         self._text = self._encode_text() if shortcuts.text_once_a_list else None

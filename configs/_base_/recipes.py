@@ -1,10 +1,12 @@
 """The published hyper-parameters of every method, one rule a setting, each with its source.
 
-Later rules win. What no source states is marked as inferred. The ViFi-CLIP family, VL prompting and
-X-CLIP run 4 clips on each of 8 GPUs, accumulated; any number of GPUs gives the same updates.
+Later rules win. What no source states is marked as inferred; what a method shares with ViFi-CLIP by
+its own files is stated again, with its own source. The ViFi-CLIP family, VL prompting and X-CLIP
+run 4 clips on each of 8 GPUs, accumulated; any number of GPUs gives the same updates.
 """
 
 _yaml = "ViFi-CLIP release e2d1948, yaml files"
+_code = "ViFi-CLIP release e2d1948, code"
 _docs = "ViFi-CLIP release e2d1948, docs/TRAIN.md (USE overridden, same hyper-parameters)"
 
 recipes = dict(
@@ -22,9 +24,14 @@ recipes = dict(
             cutmix_prob=0.5,
             color_jitter=0.8,
             gray_scale=0.2,
-            flip=0.5,
             precision="amp-fp16",
+            views_clips=1,
+            views_crops=1,
         ),
+    ),
+    common_code=dict(
+        source=_code,
+        values=dict(schedule="vificlip", lr_min_ratio=0.01, betas=(0.9, 0.98), eps=1e-8, flip=0.5),
     ),
     zero_shot=dict(
         settings=["zero-shot"],
@@ -74,6 +81,35 @@ recipes = dict(
         values=dict(lr=8e-3),
     ),
     # X-CLIP: the family's augmentation and schedule; new parts learn ten times as fast.
+    xclip=dict(
+        methods=["xclip"],
+        source="X-CLIP yaml files and code",
+        values=dict(
+            image_size=224,
+            warmup_epochs=5,
+            schedule="vificlip",
+            lr_min_ratio=0.01,
+            weight_decay=0.001,
+            betas=(0.9, 0.98),
+            eps=1e-8,
+            micro_batch=4,
+            replicas=8,
+            label_smoothing=0.1,
+            mixup_alpha=0.8,
+            cutmix_alpha=1.0,
+            cutmix_prob=0.5,
+            color_jitter=0.8,
+            gray_scale=0.2,
+            flip=0.5,
+            precision="amp-fp16",
+        ),
+    ),
+    xclip_one_view=dict(
+        settings=["zero-shot", "base-to-novel", "few-shot"],
+        methods=["xclip"],
+        source="paper, Section 4: a single view",
+        values=dict(views_clips=1, views_crops=1),
+    ),
     xclip_zero_shot=dict(
         settings=["zero-shot"],
         methods=["xclip"],
@@ -96,13 +132,21 @@ recipes = dict(
         settings=["fully-supervised"],
         methods=["xclip"],
         source="X-CLIP k400/16_16.yaml",
-        values=dict(num_frames=16, epochs=30, lr=8e-6, accumulation=8),
+        values=dict(
+            num_frames=16, epochs=30, lr=8e-6, accumulation=8, views_clips=4, views_crops=3
+        ),
     ),
     # ActionCLIP: one global batch, its own schedule, class labels instead of soft targets.
     actionclip=dict(
         methods=["actionclip", "actionclip-meanp"],
-        source="ActionCLIP release 31c34df, configuration files",
+        source="ActionCLIP release 31c34df, configuration files and code",
         values=dict(
+            image_size=224,
+            betas=(0.9, 0.98),
+            eps=1e-8,
+            color_jitter=0.8,
+            gray_scale=0.2,
+            flip=0.5,
             lr=5e-6,
             weight_decay=0.2,
             epochs=50,
@@ -115,6 +159,17 @@ recipes = dict(
             replicas=1,
             accumulation=1,
         ),
+    ),
+    actionclip_precision=dict(
+        methods=["actionclip", "actionclip-meanp"],
+        source="inferred: the original keeps the towers' weights in fp16, without an fp32 copy",
+        values=dict(precision="amp-fp16"),
+    ),
+    actionclip_one_view=dict(
+        settings=["zero-shot", "base-to-novel", "few-shot"],
+        methods=["actionclip", "actionclip-meanp"],
+        source="ActionCLIP release 31c34df, code; paper, Section 4: a single view",
+        values=dict(views_clips=1, views_crops=1),
     ),
     actionclip_kinetics=dict(
         settings=["zero-shot", "fully-supervised"],
@@ -145,6 +200,8 @@ recipes = dict(
         methods=["a5", "a6"],
         source="Efficient-Prompt release 1f69a18, HMDB-51 command and the code's defaults",
         values=dict(
+            image_size=224,
+            eps=1e-8,
             lr=1e-4,
             weight_decay=0.01,
             betas=(0.9, 0.999),
@@ -166,6 +223,18 @@ recipes = dict(
             views_crops=1,
         ),
     ),
+    a5_frames=dict(
+        settings=["zero-shot", "base-to-novel", "few-shot"],
+        methods=["a5", "a6"],
+        source="paper: 32 frames (the release's default is 16)",
+        values=dict(num_frames=32),
+    ),
+    a6_frames=dict(
+        settings=["fully-supervised"],
+        methods=["a5", "a6"],
+        source="paper, Table 4: 16 frames, the release's default",
+        values=dict(num_frames=16),
+    ),
     a5_kinetics=dict(
         settings=["zero-shot", "fully-supervised"],
         methods=["a5", "a6"],
@@ -183,6 +252,8 @@ recipes = dict(
         methods=["vita-clip"],
         source="Vita-CLIP release c858299, Kinetics-400 script; inferred for other data",
         values=dict(
+            image_size=224,
+            eps=1e-8,
             num_frames=8,
             lr=4e-4,
             weight_decay=0.05,
@@ -212,7 +283,19 @@ recipes = dict(
     vita_low_shot=dict(
         settings=["base-to-novel", "few-shot"],
         methods=["vita-clip"],
-        source="inferred: the authors have none; epochs and batch of ViFi-CLIP's files",
-        values=dict(views_clips=1, views_crops=1),
+        source="inferred: the authors have none; batch and views of ViFi-CLIP's files",
+        values=dict(micro_batch=4, replicas=8, accumulation=2, views_clips=1, views_crops=1),
+    ),
+    vita_base_to_novel=dict(
+        settings=["base-to-novel"],
+        methods=["vita-clip"],
+        source="inferred: the authors have none; epochs of ViFi-CLIP's files",
+        values=dict(epochs=11),
+    ),
+    vita_few_shot=dict(
+        settings=["few-shot"],
+        methods=["vita-clip"],
+        source="inferred: the authors have none; epochs of ViFi-CLIP's files",
+        values=dict(epochs=50),
     ),
 )

@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 
+import methods
 from bench.config import load_config
+from bench.engine.feature_training import may_train_on_features
 from bench.errors import DataError, UsageError
 from bench.jobs import EvaluateJob, TrainJob
 from bench.plan import Plan, make_plan
 from bench.plan_header import merged
 from bench.selection import Selection
+from tests.tiny_clip import tiny_clip
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +56,19 @@ def test_every_method_sees_the_same_clips_in_the_same_order(paper: Plan) -> None
             seeds.setdefault((job.clips.dataset, job.clips.clip_list), set()).add(job.seed)
     assert all(len(found) == 1 for found in seeds.values())
     assert len({seed for found in seeds.values() for seed in found}) == len(seeds)
+
+
+def test_features_are_kept_where_frames_take_too_much_room(paper: Plan) -> None:
+    """A5 trains on kept features, as its authors do, and frozen towers share those of tests."""
+    assert {(bool(job.cache), job.keep_frames) for job in paper.jobs.values()} == {(True, False)}
+    a5 = methods.create("a5", clip=tiny_clip(), class_names=["a"], num_frames=2)
+    trainings = [
+        job
+        for job in paper.jobs.values()
+        if isinstance(job, TrainJob) and job.method.adapter == "a5"
+    ]
+    assert len(trainings) == 26
+    assert all(may_train_on_features(a5, job) for job in trainings)
 
 
 def test_an_untrained_method_is_scored_once_for_every_number_of_shots(paper: Plan) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from bench.cli import main
+from bench.commands.why import _print_recipe
+from bench.config import load_config
 from bench.plan import Plan
 from results.store import RunStore
 from tests.bench import scripted_run
@@ -77,6 +79,16 @@ def test_why_shows_everything_behind_a_number(
     assert f"  starts from: {keys['train-4']}\n" in output
     assert f"  seed: {plan.jobs[keys['train-4']].seed}; " in output
     assert "  clips: 1 listed, 1 present, 1 decoded, 1 scored\n" in output
+
+
+def test_why_says_which_values_nothing_reads(capsys: pytest.CaptureFixture[str]) -> None:
+    """A5 counts updates: the epochs of the setting are not A5's, and none of its source's."""
+    recipe = load_config("paper").recipe_for("a5", "few-shot", "hmdb51")
+    _print_recipe(recipe)
+    output = capsys.readouterr().out
+    assert "    epochs = 50  (not used: updates counts)\n" in output
+    assert "    updates = 1100  (inferred: the authors' HMDB-51 command)\n" in output
+    assert "    num_frames = 32  (paper: 32 frames (the release's default is 16))\n" in output
 
 
 def test_why_can_be_narrowed_down(

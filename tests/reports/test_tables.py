@@ -8,6 +8,7 @@ import pytest
 from reports import long_csv, markdown, page
 from reports.tables import Table, build_tables
 from results.aggregate import Board, load_board
+from results.plan_file import PlannedSetting, write_plan
 from results.published import COLUMNS
 from results.records import EvaluationRecord, RecordAdapter, TrainRecord
 from tests.reports.example_run import Example, write_example
@@ -91,6 +92,32 @@ def test_few_shot_numbers_stand_beside_those_of_the_same_k(real: Board) -> None:
     row = next(row for row in shown.rows if (row.kind, row.name) == ("run", "xclip"))
     printed = [row.slots[column.id].published for column in shown.columns[:4]]
     assert [number.value for number in printed if number] == [53.0, 57.3, 62.8, 64.0]
+
+
+def test_a_number_that_needs_no_training_is_published_for_every_k(tmp_path: Path) -> None:
+    """Table 5 prints vanilla CLIP's numbers for 0 shots, beside others for 16."""
+    example = Example(methods=("vanilla-clip",), settings=("few-shot",), synthetic=False)
+    plan = write_example(tmp_path, example)
+    fusion = PlannedSetting(title="Levels of fusion", table="T5", spread="seeds")
+    write_plan(plan.model_copy(update={"settings": {"few-shot": fusion}}), tmp_path)
+    shown = table(load_board([tmp_path]), "few-shot")
+    assert shown.id == "T5"
+    ours, published = (
+        next(row for row in shown.rows if (row.kind, row.name) == (kind, "vanilla-clip"))
+        for kind in ("run", "published")
+    )
+    wide = {column.dataset: column for column in shown.columns if column.shots == 16}
+    for dataset, value in (("hmdb51", 41.9), ("ucf101", 63.6), ("ssv2", 2.7)):
+        slot = ours.slots[wide[dataset].id]
+        assert slot.published is not None and slot.published.value == value
+        assert published.slots[wide[dataset].id].value == value
+    names = [row.name for row in shown.rows if row.kind == "published"]
+    assert names == [
+        "vanilla-clip",
+        "vifi-clip/decision-fusion",
+        "vifi-clip/image-fusion",
+        "vifi-clip/embedding-fusion",
+    ]
 
 
 def test_published_numbers_never_stand_beside_synthetic_ones(mini: Board) -> None:

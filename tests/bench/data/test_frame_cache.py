@@ -13,7 +13,7 @@ from bench.data.decode import DecodeError
 from bench.data.decoded_clips import DecodedClips
 from bench.data.frame_cache import CachedPipeline, fingerprint
 from bench.data.pipelines.base import ClipFrames, PipelineSpec, build
-from tests.bench.data.video_files import write_video
+from tests.bench.data.video_files import pad, write_video
 
 SPEC = PipelineSpec("vificlip", "val", 4, 32)
 
@@ -55,6 +55,24 @@ def test_another_pipeline_or_another_file_is_another_entry(video: Path, tmp_path
     cached = CachedPipeline(build(SPEC), cache)
     assert_equal(cached(video), build(SPEC)(video))
     assert cached.hits == 0
+
+
+@pytest.mark.parametrize("memory", [False, True], ids=["on disk", "in memory"])
+def test_another_file_of_the_same_name_and_size_is_another_entry(
+    tmp_path: Path, memory: bool
+) -> None:
+    path = pad(write_video(tmp_path / "a.mp4"), 20_000)
+    kept = (
+        build(SPEC, DecodedClips()) if memory else CachedPipeline(build(SPEC), tmp_path / "cache")
+    )
+    before = kept(path)
+    earlier = path.stat()
+    pad(write_video(path, frames=30), 20_000)
+    os.utime(path, ns=(earlier.st_atime_ns, earlier.st_mtime_ns + 1))
+    assert path.stat().st_size == earlier.st_size
+    after = kept(path)
+    assert_equal(after, build(SPEC)(path))
+    assert not np.array_equal(after.frames, before.frames)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import av
@@ -44,3 +45,11 @@ def cut_in_half(source: Path, target: Path) -> Path:
     content = source.read_bytes()
     target.write_bytes(content[: len(content) // 2])
     return target
+
+
+def pad(path: Path, size: int) -> Path:
+    """Make an mp4 file ``size`` bytes long with a box that decoders skip."""
+    content = path.read_bytes()
+    room = size - len(content)
+    path.write_bytes(content + struct.pack(">I4s", room, b"free") + bytes(room - 8))
+    return path

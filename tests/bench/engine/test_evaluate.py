@@ -113,6 +113,24 @@ def test_frozen_towers_share_features_and_trained_ones_do_not(world: World, tmp_
     assert len(list((tmp_path / "cache" / "features").iterdir())) == 1
 
 
+@pytest.mark.parametrize(
+    ("adapter", "keep_frames", "kept"),
+    [
+        ("vanilla-clip", True, {"features", "frames"}),
+        ("vanilla-clip", False, {"features"}),
+        ("vifi-clip", False, set()),
+    ],
+)
+def test_features_are_kept_whether_frames_are_or_not(
+    world: World, tmp_path: Path, adapter: str, keep_frames: bool, kept: set[str]
+) -> None:
+    cache = tmp_path / "cache"
+    job = world.evaluate_job(adapter, cache=str(cache), keep_frames=keep_frames)
+    assert job.key == world.evaluate_job(adapter).key
+    run(job, tmp_path / "job")
+    assert {name for name in ("features", "frames") if (cache / name).is_dir()} == kept
+
+
 def test_another_backbone_does_not_find_the_features(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

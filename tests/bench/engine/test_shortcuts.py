@@ -1,11 +1,32 @@
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 import pytest
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from torch import Tensor
 
 import methods
+from bench.engine import checkpoint
+from bench.engine.evaluate import run_evaluation
 from bench.engine.shortcuts import Shortcuts
+from bench.engine.train import run_training
 from bench.errors import UsageError
+from bench.jobs import PreprocessingRef
+from tests.bench.engine.world import World
 from tests.tiny_clip import tiny_clip
+
+UNMIXED = {"label_smoothing": 0.0, "mixup_alpha": 0.0, "cutmix_alpha": 0.0}
+UNCHANGED = {"color_jitter": 0.0, "gray_scale": 0.0, "flip": 0.0}
+RECIPES: dict[str, dict[str, Any]] = {
+    "actionclip": UNMIXED,
+    "a5": {**UNMIXED, **UNCHANGED},
+    "vita-clip": {**UNMIXED, **UNCHANGED, "frame_stride": 1},
+}
 
 
 @pytest.mark.parametrize(
@@ -61,3 +82,50 @@ def test_the_switches_of_adapters_and_of_their_parts_follow(taken: bool) -> None
     ]
     # The method, its prompt generator, and both blocks of the image tower.
     assert switches == [taken] * 5
+
+
+def _trained_and_scored(
+    world: World, adapter: str, folder: Path, *, cache: Path | None, shortcuts: Shortcuts
+) -> tuple[dict[str, Tensor], NDArray[np.float32], str]:
+    """Weights of a training, scores of all clips with them, and what decoded these clips."""
+    # With a large eps AdamW moves in proportion to the gradient, so that rounding stays rounding.
+    recipe = {"eps": 1e-2, "lr": 1e-2, "epochs": 2, **RECIPES.get(adapter, {})}
+    common: dict[str, Any] = {
+        "preprocessing": PreprocessingRef(**vars(methods.facts(adapter).preprocessing)),
+        "cache": str(cache) if cache else "",
+        "recipe": recipe,
+    }
+    parents, weights = {}, {}
+    if methods.facts(adapter).trains:
+        job = world.train_job(adapter, **common)
+        (folder / "train").mkdir(parents=True)
+        run_training(job, folder / "train", {}, shortcuts=shortcuts)
+        weights = load_file(folder / "train" / checkpoint.WEIGHTS)
+        parents = {job.key: folder / "train"}
+    test = world.evaluate_job(adapter, parent=next(iter(parents), None), **common)
+    (folder / "test").mkdir(parents=True)
+    record = run_evaluation(test, folder / "test", parents, shortcuts=shortcuts)
+    with np.load(folder / "test" / record.scores) as stored:
+        scores = stored["scores"].astype(np.float32) + stored["best"][:, None]
+    return weights, scores, record.provenance.decoder
+
+
+@pytest.mark.parametrize("adapter", list(methods.FACTS))
+def test_all_shortcuts_together_change_no_weight_and_no_score_of_any_method(
+    world: World, tmp_path: Path, adapter: str
+) -> None:
+    """Twice with shortcuts: the second time frames and features are those that were kept."""
+    plain, wanted, _ = _trained_and_scored(
+        world, adapter, tmp_path / "long", cache=None, shortcuts=Shortcuts.none()
+    )
+    for name in ("first", "again"):
+        weights, scores, decoder = _trained_and_scored(
+            world, adapter, tmp_path / name, cache=tmp_path / "cache", shortcuts=Shortcuts()
+        )
+        assert weights.keys() == plain.keys()
+        for key, value in plain.items():
+            torch.testing.assert_close(weights[key], value, rtol=1e-4, atol=1e-5, msg=key)
+        # Scores are kept as half floats.
+        np.testing.assert_allclose(scores, wanted, rtol=2e-3, atol=2e-3)
+    shares = methods.facts(adapter).frozen_image_tower
+    assert (decoder == "none: features from the cache") == shares

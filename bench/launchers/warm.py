@@ -2,7 +2,8 @@
 
 Started by the local launcher as ``python -m bench.launchers.warm``; they speak over a socket, one
 JSON object a message. It opens no video, starts no thread and asks for no GPU (libraries that do
-so while they are imported are told that there is none), so that forking is safe. When the launcher goes away it lets the running jobs end, writes how they ended, and leaves.
+so while they are imported are told that there is none), so that forking is safe. When the launcher
+goes away it lets the running jobs end, writes how they ended, and leaves.
 """
 
 from __future__ import annotations

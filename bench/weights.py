@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import re
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bench.errors import WeightsError
 from bench.jobs import BackboneRef
+from results.atomic import write_atomically
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -116,11 +116,9 @@ def _noted(note: Path) -> str | None:
 
 def _write_note(note: Path, content: Mapping[str, str]) -> None:
     """Remember a hash; only a saving, so a folder that refuses it is no error."""
-    temporary = note.with_suffix(f".{os.getpid()}.tmp")
     try:
         note.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(content), encoding="utf-8")
-        temporary.replace(note)
+        write_atomically(note, json.dumps(content), durable=False)
     except OSError as error:
         _log.info("the hash of %s is not remembered: %s", content["file"], error)
 

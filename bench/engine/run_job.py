@@ -16,11 +16,11 @@ from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
 
-from bench.engine.files import write_atomically
 from bench.engine.heartbeat import PROGRESS
 from bench.engine.stopping import Interrupted, StopRequest
 from bench.errors import BenchError
 from bench.jobs import EvaluateJob, TrainJob, job_name, load_job
+from results.atomic import write_atomically
 from results.records import EvaluationRecord, Failure, RecordAdapter, TrainRecord
 
 RESULT = "result.json"

@@ -13,7 +13,6 @@ import pytest
 import torch
 
 from bench.data.lists import ListEntry
-from bench.engine import files
 from bench.engine.run_job import Exit, classify, is_done, read_result, run_job
 from bench.engine.train import TrainingError
 from bench.errors import DataError
@@ -140,7 +139,7 @@ def test_a_full_disk(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         sync(handle)
 
-    monkeypatch.setattr(files.os, "fsync", full_once)
+    monkeypatch.setattr(os, "fsync", full_once)
     assert run_job(folder / "job.json") == Exit.DISK_FULL
     assert failure(folder).reason == "disk_full"
     assert failure(folder).message == (

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from bench.errors import DataError
-from results.aggregate import Board, Cell, CellKey, load_board
+from results.aggregate import Board, Cell, CellKey, estimate, load_board
 from results.plan_file import load_plan, write_plan
 from results.records import EvaluationRecord
-from results.statistics import harmonic_mean
+from results.statistics import harmonic_mean, member_half_width
 from tests.reports.example_run import (
     Example,
     scores_of,
@@ -166,6 +166,40 @@ def test_without_scores_the_interval_comes_from_the_counts(tmp_path: Path) -> No
     assert (known.source, ours.source) == ("scores", "counts")
     assert ours.low == pytest.approx(known.low, abs=0.5)
     assert ours.high == pytest.approx(known.high, abs=0.5)
+
+
+@pytest.mark.parametrize(
+    ("setting", "row", "split", "k", "clips"),
+    [
+        ("zero-shot", "vifi-clip", "-", None, 3 * 96),
+        ("base-to-novel", "vifi-clip", "base", 16, 96),
+    ],
+    ids=["three splits are that many clips", "three seeds are the same clips"],
+)
+def test_clips_are_counted_alike_with_and_without_scores(
+    board: Board, setting: str, row: str, split: str, k: int | None, clips: int
+) -> None:
+    found = cell(board, setting, row, "mini-ucf101", split, k)
+    kept = found.estimates["top1"]
+    bare = [replace(m, folder=Path("/nowhere")) for m in found.members]
+    counted = estimate(bare, "top1", found.over)
+    assert (kept.source, counted.source) == ("scores", "counts")
+    assert (kept.clips, counted.clips) == (clips, clips)
+    assert counted.mean == kept.mean
+
+
+def test_seeds_widen_the_interval_and_splits_do_not(board: Board) -> None:
+    found = cell(board, "base-to-novel", "vifi-clip", "mini-ucf101", "base", 16)
+    over_seeds, over_splits = (estimate(found.done, "top1", over) for over in ("seeds", "splits"))
+    assert found.estimates["top1"] == over_seeds
+    spread = member_half_width(over_seeds.values)
+    for wide, narrow in (
+        (over_seeds.low, over_splits.low),
+        (over_seeds.high, over_splits.high),
+    ):
+        assert wide is not None and narrow is not None
+        inner = narrow - over_splits.mean
+        assert abs(wide - over_seeds.mean) == pytest.approx(np.hypot(inner, spread))
 
 
 def test_a_run_given_twice_appears_once(run: Path, board: Board) -> None:

@@ -120,10 +120,10 @@ def test_the_order_of_trials_changes_no_number(run: Path, board: Board, tmp_path
     for key, known in board.cells.items():
         other = shuffled.cells[key]
         assert (other.state, other.fingerprint) == (known.state, known.fingerprint)
-        for metric, estimate in known.estimates.items():
-            assert other.estimates[metric].mean == estimate.mean
-            assert other.estimates[metric].std == estimate.std
-            assert other.estimates[metric].low == pytest.approx(estimate.low)
+        for metric, number in known.estimates.items():
+            assert other.estimates[metric].mean == number.mean
+            assert other.estimates[metric].std == number.std
+            assert other.estimates[metric].low == pytest.approx(number.low)
 
 
 def test_a_record_that_cannot_be_read_is_a_failure(tmp_path: Path) -> None:
@@ -143,6 +143,33 @@ def test_scores_that_do_not_fit_their_record_are_refused(tmp_path: Path) -> None
     np.savez(folder / "scores.npz", ids=ids[:-3], labels=labels[:-3], scores=scores[:-3])
     with pytest.raises(DataError, match=r"holds 69 clips, but its record counts 72"):
         load_board([tmp_path])
+
+
+@pytest.mark.parametrize("damage", ["empty", "text", "cut", "bits", "names", "labels"])
+def test_damaged_scores_are_named(tmp_path: Path, damage: str) -> None:
+    plan = write_example(tmp_path, ONE)
+    path = tmp_path / "jobs" / plan.trials[0].evaluation / "scores.npz"
+    whole = path.read_bytes()
+    if damage in ("names", "labels"):
+        with np.load(path) as file:
+            content = dict(file)
+        content["labels"] = content["labels"] + 1000
+        if damage == "names":
+            del content["ids"]
+        np.savez(path, **content)
+    else:
+        path.write_bytes(
+            {
+                "empty": b"",
+                "text": b"scores " * 99,
+                "cut": whole[: len(whole) // 2],
+                "bits": whole[:300] + bytes(255 - byte for byte in whole[300:310]) + whole[310:],
+            }[damage]
+        )
+    with pytest.raises(DataError) as caught:
+        load_board([tmp_path])
+    assert caught.value.what == f"the scores {path} are damaged"
+    assert caught.value.next_step == (f"remove {path.parent} and run the job again with: bench run")
 
 
 def test_clips_counted_as_wrong_are_misses(tmp_path: Path) -> None:

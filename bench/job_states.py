@@ -42,16 +42,18 @@ class JobState:
         return self.state in ("to run", "waiting", "running")
 
 
+def finished(store: RunStore, key: str) -> TrainRecord | EvaluationRecord | None:
+    """The valid record of a job; a training without its checkpoint has none."""
+    record = store.record(key)
+    if isinstance(record, TrainRecord) and not store.checkpoint_there(record):
+        return None
+    return record
+
+
 def records_of(plan: Plan, store: RunStore) -> dict[str, TrainRecord | EvaluationRecord]:
-    """The valid records of a plan's jobs; a training without its checkpoint has none."""
-    found: dict[str, TrainRecord | EvaluationRecord] = {}
-    for key in plan.jobs:
-        record = store.record(key)
-        if isinstance(record, TrainRecord) and not store.checkpoint_there(record):
-            continue
-        if record is not None:
-            found[key] = record
-    return found
+    """The records of a plan's finished jobs."""
+    found = {key: finished(store, key) for key in plan.jobs}
+    return {key: record for key, record in found.items() if record is not None}
 
 
 def job_states(

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
+from bench.data.catalogue import CATALOGUE
 from bench.recipe import Recipe
 
 FORMAT = 1
@@ -29,6 +30,9 @@ class BackboneRef(_Frozen):
     """CLIP weights: an architecture and the file that fills it."""
 
     model: str = Field(description="open_clip model name, or path of a model configuration")
+    model_sha256: str | None = Field(
+        default=None, description="of the model configuration, where it is a file"
+    )
     weights: str | None = Field(description="path of the weights file")
     weights_sha256: str | None = None
     quick_gelu: bool | None = Field(default=None, description="None: decided by the weights")
@@ -73,7 +77,12 @@ class ClipsRef(_Frozen):
     videos: str = Field(default="", description="'resized: …'; '' = originals")
 
     def identity(self) -> dict[str, Any]:
-        """Content only: where the files lie does not matter, nor what they are called."""
+        """Content only: where the files lie does not matter, nor what they are called.
+
+        The lists of the benchmark's datasets say which videos they mean; those of another dataset
+        may be the same as theirs for other videos (a smaller copy, a distorted one), so its name
+        counts.
+        """
         if self.list_sha256 is None or self.classes_sha256 is None:
             usual = self.labels in ("", "paper")
             return {
@@ -84,7 +93,8 @@ class ClipsRef(_Frozen):
             }
         # Only where there is something to say, so that all other keys are as they were.
         made = {"videos": self.videos} if self.videos else {}
-        return {"list": self.list_sha256, "classes": self.classes_sha256, **made}
+        own = {} if self.dataset in CATALOGUE else {"dataset": self.dataset}
+        return {"list": self.list_sha256, "classes": self.classes_sha256, **made, **own}
 
 
 class PreprocessingRef(_Frozen):
@@ -128,8 +138,10 @@ class _Job(_Frozen):
         """Everything that could change the number."""
         # Only where there is one, so that the keys of all other jobs are as they were.
         released = {} if self.released is None else {"released": self.released.sha256}
+        architecture = self.backbone.model_sha256
         return {
             **released,
+            **({} if architecture is None else {"architecture": architecture}),
             "format": FORMAT,
             "adapter": self.method.adapter,
             "options": self.method.options,

@@ -6,7 +6,6 @@ as its parent. Jobs are known by the hash of their content, so that equal traini
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -309,27 +308,21 @@ class _Builder:
 def backbone_of(config: RunConfig) -> tuple[BackboneRef, str | None]:
     """The weights all rows start from, and what is missing of them."""
     chosen = config.backbone
-    model = absolute(chosen.model) if chosen.model.endswith(".json") else chosen.model
+    own = chosen.model.endswith(".json")
+    model = absolute(chosen.model) if own else chosen.model
     weights = None if chosen.weights is None else absolute(chosen.weights)
     found = weights is not None and Path(weights).is_file()
     reference = BackboneRef(
         model=model,
+        model_sha256=file_sha256(Path(model)) if own and Path(model).is_file() else None,
         weights=weights,
-        weights_sha256=_file_sha256(Path(weights)) if weights is not None and found else None,
+        weights_sha256=file_sha256(Path(weights)) if weights and found else None,
         quick_gelu=chosen.quick_gelu,
         pretraining=chosen.pretraining,
     )
     if weights is None:
         return reference, f"weights of {Path(model).stem}: the configuration names no file"
     return reference, None if found else f"weights of {Path(model).stem}: no file {weights}"
-
-
-def _file_sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as handle:
-        while block := handle.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _lacking(source: DatasetSource, clips: ClipsRef) -> str | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from bench import forecast, graph
-from bench.job_states import JobState, Rerun, described, job_states, records_of
+from bench.job_states import JobState, Rerun, described, finished, job_states, records_of
 from bench.jobs import EvaluateJob, TrainJob
 from bench.launchers.attempt import LOCK_TAKEN
 from bench.launchers.base import Attempt, Ended, Launcher
@@ -286,7 +286,7 @@ class Scheduler:
     def _take(self, ended: Ended, stopped: bool) -> None:
         key = ended.key
         watch = self._now.running.pop(key)
-        record = self._store.record(key)
+        record = finished(self._store, key)
         if record is not None:
             self._store.clear_failure(key)
             seconds = record.provenance.seconds
@@ -367,7 +367,10 @@ class Scheduler:
 def _unexplained(ended: Ended, log: Path) -> tuple[str, str]:
     """Why an attempt ended that left neither a result nor a failure."""
     if ended.out_of_memory:
-        return "oom", "killed by the kernel: the machine ran out of memory"
+        return "oom", (
+            "killed by the kernel: the machine ran out of memory; run again with fewer jobs at "
+            "once (--jobs N)"
+        )
     if ended.signal is not None:
         return "killed", f"killed by signal {ended.signal}"
     if ended.rc is None:

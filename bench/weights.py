@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
+import logging
 import re
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bench.errors import WeightsError
 from bench.jobs import BackboneRef
+from results.atomic import write_atomically
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,6 +32,8 @@ OPENAI_RELEASES = {
     "3035c92b350959924f9f00213499208652fc7ea050643e8b385c2dac08641f02": "ViT-L-14-336px",
 }
 """SHA-256 of the files OpenAI released -> file stem. They were trained with QuickGELU."""
+
+_log = logging.getLogger(__name__)
 
 CONTAINERS = ("model", "state_dict", "model_state_dict")
 
@@ -89,20 +92,35 @@ def file_sha256(path: Path, cache: Path | None = None) -> str:
     note = None
     if cache is not None:
         note = cache / "sha256" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
-        if note.is_file():
-            _HASHES[key] = str(json.loads(note.read_text())["sha256"])
-            return _HASHES[key]
+        known = _noted(note)
+        if known is not None:
+            _HASHES[key] = known
+            return known
     with path.open("rb") as file:
         digest = hashlib.sha256()
         while chunk := file.read(1 << 20):
             digest.update(chunk)
     _HASHES[key] = digest.hexdigest()
     if note is not None:
-        note.parent.mkdir(parents=True, exist_ok=True)
-        temporary = note.with_suffix(f".{os.getpid()}.tmp")
-        temporary.write_text(json.dumps({"file": key, "sha256": _HASHES[key]}))
-        temporary.replace(note)
+        _write_note(note, {"file": key, "sha256": _HASHES[key]})
     return _HASHES[key]
+
+
+def _noted(note: Path) -> str | None:
+    """A hash that was remembered; None where there is none, or not one that can be read."""
+    try:
+        return str(json.loads(note.read_bytes())["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _write_note(note: Path, content: Mapping[str, str]) -> None:
+    """Remember a hash; only a saving, so a folder that refuses it is no error."""
+    try:
+        note.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(note, json.dumps(content), durable=False)
+    except OSError as error:
+        _log.info("the hash of %s is not remembered: %s", content["file"], error)
 
 
 _HASHES: dict[str, str] = {}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from bench.errors import BenchError
+from results.atomic import write_atomically
 
 
 def write_whole(target: Path, content: str | bytes) -> Path:
@@ -18,21 +18,12 @@ def write_whole(target: Path, content: str | bytes) -> Path:
     Raises:
         BenchError: The folder cannot be written to, or the disk is full.
     """
-    data = content.encode("utf-8") if isinstance(content, str) else content
-    draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("wb") as handle:
-            handle.write(data)
-            handle.flush()
-            os.fsync(handle.fileno())
-        draft.replace(target)
+        write_atomically(target, content)
     except OSError as error:
         raise BenchError(
             f"cannot write the report {target}: {error.strerror or error}",
             next_step="free space or choose another folder with --out",
         ) from error
-    finally:
-        if draft.exists():
-            draft.unlink()
     return target

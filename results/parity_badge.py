@@ -6,11 +6,12 @@ the machine's last comparison, no part of any number.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from results.atomic import write_atomically
 
 NAME = "parity.json"
 
@@ -69,7 +70,5 @@ def write_badge(path: Path, methods: dict[str, MethodBadge]) -> ParityBadge:
     known = {} if before is None else before.methods
     badge = ParityBadge(methods={**known, **methods})
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    draft.write_text(badge.model_dump_json(indent=1), encoding="utf-8")
-    draft.replace(path)
+    write_atomically(path, badge.model_dump_json(indent=1))
     return badge

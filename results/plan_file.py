@@ -7,7 +7,6 @@ report reads; neither the configuration nor the packages that made the run are n
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -15,6 +14,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.errors import DataError
+from results.atomic import write_atomically
 
 PLAN_VERSION = 1
 PLAN_NAME = "plan.json"
@@ -129,12 +129,7 @@ def write_plan(plan: PlanFile, run: Path) -> Path:
         The written file.
     """
     target = run / PLAN_NAME
-    draft = target.with_name(f".{PLAN_NAME}.{os.getpid()}.tmp")
-    with draft.open("w", encoding="utf-8") as handle:
-        handle.write(plan.model_dump_json(indent=1))
-        handle.flush()
-        os.fsync(handle.fileno())
-    draft.replace(target)
+    write_atomically(target, plan.model_dump_json(indent=1))
     return target
 
 

@@ -6,10 +6,12 @@ without one is simply not there yet.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,8 @@ from results.plan_file import PlanFile, load_plan
 from results.records import EvaluationRecord, Failure, RecordAdapter, TrainRecord
 
 TOP_K = {"top1": 1, "top5": 5}
+_UNREADABLE = (OSError, EOFError, ValueError, KeyError, IndexError, BadZipFile, zlib.error)
+"""What numpy raises over a damaged file, and over arrays that do not fit each other."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,9 @@ def scored_hits(record: EvaluationRecord, folder: Path, metric: str) -> ClipHits
 
     Returns:
         None where no scores are kept (imported records may lack them).
+
+    Raises:
+        DataError: The scores cannot be read.
     """
     path = folder / record.scores
     if metric not in TOP_K or not path.is_file():
@@ -136,10 +143,17 @@ def _ranks(path: Path, version: int) -> tuple[NDArray[np.str_], NDArray[np.int64
     Of equal scores the class with the lower id comes first. ``version`` keeps a file that was
     written anew from being taken for the old one.
     """
-    with np.load(path, allow_pickle=False) as file:
-        ids, labels = file["ids"].astype(str), file["labels"].astype(np.int64)
-        scores = file["scores"].astype(np.float32)
-    true = scores[np.arange(len(labels)), labels][:, None]
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            ids, labels = file["ids"].astype(str), file["labels"].astype(np.int64)
+            scores = file["scores"].astype(np.float32)
+        true = scores[np.arange(len(labels)), labels][:, None]
+    except _UNREADABLE as error:
+        raise DataError(
+            f"the scores {path} are damaged",
+            got=f"{path.stat().st_size} bytes, not the arrays ids, labels and scores",
+            next_step=f"remove {path.parent} and run the job again with: bench run",
+        ) from error
     earlier = np.arange(scores.shape[1])[None, :] < labels[:, None]
     before = (scores > true) | ((scores == true) & earlier)
     return ids, before.sum(axis=1)

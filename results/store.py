@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from bench.errors import BenchError
 from results import locks
+from results.atomic import write_atomically
 from results.plan_file import PLAN_NAME, PlanFile, load_plan, write_plan
 from results.records import EvaluationRecord, Failure, RecordAdapter, TrainRecord
 
@@ -184,28 +185,6 @@ class RunStore:
             yield
         finally:
             os.close(descriptor)
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that a reader finds the old content or the whole new one.
-
-    Args:
-        path: Its folder exists.
-        text: The whole content.
-
-    Raises:
-        OSError: Also on a full disk; the old file stays.
-    """
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with draft.open("w", encoding="utf-8") as handle:
-            handle.write(text)
-            handle.flush()
-            os.fsync(handle.fileno())
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
 
 
 @contextmanager

@@ -1,12 +1,11 @@
-"""Files that are whole or absent, whoever kills the process that writes them."""
+"""Files of the cache folder, whole or absent; what the disk refuses is said in words."""
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 from bench.errors import DataError
+from results import atomic
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -21,18 +20,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.chmod(0o644)
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        atomic.write_atomically(path, content)
     except OSError as error:
         raise DataError(
             f"cannot write {path.name} into the cache folder",

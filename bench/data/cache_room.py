@@ -23,6 +23,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from results.atomic import write_atomically
+
 KEEP_FREE = 2**30
 """Bytes of the disk that a cache leaves alone."""
 
@@ -75,12 +77,13 @@ class CacheRoom:
             entry.parent.mkdir(parents=True, exist_ok=True)
             if not self._reserve(len(data)):
                 return
+            replaced = entry.exists()
             try:
-                added = _write(entry, data)
+                write_atomically(entry, data, durable=False)
             except BaseException:
                 self._release(len(data))
                 raise
-            if not added:
+            if replaced:  # another process was faster
                 self._release(len(data))
         except OSError as error:
             self._close(f"cannot be written ({errno.errorcode.get(error.errno or 0, error)})")
@@ -170,21 +173,6 @@ class CacheRoom:
         _log.warning(
             "the frame cache %s %s; frames are decoded again from now on", self._folder, why
         )
-
-
-def _write(entry: Path, data: bytes) -> bool:
-    """Put a file into place; False where another process was faster."""
-    handle, name = tempfile.mkstemp(dir=entry.parent, suffix=".tmp")
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        replaced = entry.exists()
-        temporary.replace(entry)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    return not replaced
 
 
 def _read_number(handle: int) -> int | None:

@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import pickle
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -286,6 +287,7 @@ def _serve(function: Callable[[Any], Any], pipe: Connection, end: float) -> None
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    _compute_alone()
     parent = os.getppid()
     try:
         pipe.send(_READY)
@@ -311,6 +313,13 @@ def _serve(function: Callable[[Any], Any], pipe: Connection, end: float) -> None
             pipe.send(result)
         except BrokenPipeError:
             return
+
+
+def _compute_alone() -> None:
+    """Keep to one thread: those of a parent's OpenMP do not survive a fork, and are waited for."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(1)
 
 
 def _portable(error: Exception) -> Exception:

@@ -21,9 +21,9 @@ from safetensors.torch import save
 from torch import Tensor
 from torch.optim import Optimizer
 
-from bench.engine.files import write_atomically
 from bench.errors import WeightsError
 from methods.base import KeyReport, Method
+from results.atomic import write_atomically
 
 WEIGHTS = "checkpoint.safetensors"
 STATE = "state.safetensors"

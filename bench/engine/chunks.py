@@ -39,19 +39,39 @@ def choose_chunk(method: Method, recipe: Recipe, precision: Precision, num_class
         torch.cuda.OutOfMemoryError: Not even one clip fits.
     """
     most = recipe.micro_batch * recipe.replicas
-    if precision.device.type != "cuda":
+    if precision.device.type == "cpu":
         pixels = recipe.num_frames * recipe.image_size**2
         return max(1, min(most, _CPU_PIXELS // pixels))
     chunk = most
-    while chunk > 1:
-        try:
-            _rehearse(method, recipe, precision, chunk, num_classes)
-            return chunk
-        except torch.cuda.OutOfMemoryError:
-            method.zero_grad(set_to_none=True)
-            torch.cuda.empty_cache()
-            chunk = math.ceil(chunk / 2)
+    while chunk > 1 and not _fits(method, recipe, precision, chunk, num_classes):
+        chunk = math.ceil(chunk / 2)
     return chunk
+
+
+def _fits(
+    method: Method, recipe: Recipe, precision: Precision, chunk: int, num_classes: int
+) -> bool:
+    """Whether forward and backward of a chunk find room beside what a training holds."""
+    try:
+        beside = _held_beside(method, recipe, precision.device)
+        _rehearse(method, recipe, precision, chunk, num_classes)
+        del beside
+        fits = True
+    except torch.cuda.OutOfMemoryError:
+        fits = False
+    # Not in the handler, where the error still holds what the passes had allocated.
+    method.zero_grad(set_to_none=True)
+    torch.cuda.empty_cache()
+    return fits
+
+
+def _held_beside(method: Method, recipe: Recipe, device: torch.device) -> list[torch.Tensor]:
+    """Room for what comes later: AdamW's two moments, and the frames of a whole micro-step."""
+    trained = [value for value in method.parameters() if value.requires_grad]
+    clips = recipe.micro_batch * recipe.replicas
+    frames = (clips, recipe.num_frames, 3, recipe.image_size, recipe.image_size)
+    moments = [torch.empty_like(value) for value in trained for _ in range(2)]
+    return [*moments, torch.empty(frames, device=device)]
 
 
 def _rehearse(

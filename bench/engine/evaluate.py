@@ -19,7 +19,6 @@ from bench.data.loading import ClipLoader, LoadedClip
 from bench.engine.bad_clips import BadClips
 from bench.engine.build import Built, build_method, evaluation_pipeline
 from bench.engine.feature_cache import FeatureCache, feature_space, may_share
-from bench.engine.files import write_atomically
 from bench.engine.frames import Normaliser
 from bench.engine.heartbeat import Heartbeat
 from bench.engine.metrics import check_metrics, compute_metrics
@@ -31,6 +30,7 @@ from bench.engine.stopping import StopRequest
 from bench.errors import DataError
 from bench.jobs import EvaluateJob
 from bench.seeds import derive_seed, seed_everything
+from results.atomic import write_atomically
 from results.records import BadClip, EvaluationRecord, Protocol
 
 SCORES = "scores.npz"

@@ -25,10 +25,10 @@ from bench.data.clips import Clip
 from bench.data.frame_cache import fingerprint
 from bench.data.pipelines.base import PipelineSpec
 from bench.data.storage import locate
-from bench.engine.files import write_atomically
 from bench.engine.precision import Precision
 from bench.jobs import EvaluateJob, TrainJob
 from methods.base import Method
+from results.atomic import write_atomically
 
 _log = logging.getLogger(__name__)
 

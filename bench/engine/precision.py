@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
+
+from bench.errors import BenchError
+from bench.launchers.inventory import named_gpus
 
 Name = Literal["fp32", "amp-fp16", "amp-bf16"]
 
@@ -50,5 +54,21 @@ def resolve_precision(requested: Name, device: torch.device) -> Precision:
 
 
 def pick_device() -> torch.device:
-    """The first visible CUDA device, else the CPU."""
-    return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+    """The first visible CUDA device, else the CPU.
+
+    Raises:
+        BenchError: A GPU was named for this process, and torch cannot use it: days on the CPU
+            instead are nobody's wish.
+    """
+    if torch.cuda.is_available():
+        return torch.device("cuda", 0)
+    if named_gpus(os.environ):
+        built = "the CPU only" if torch.version.cuda is None else f"CUDA {torch.version.cuda}"
+        raise BenchError(
+            "torch cannot use the GPU that was named for it",
+            got=f"CUDA_VISIBLE_DEVICES={os.environ['CUDA_VISIBLE_DEVICES']}, "
+            f"torch {torch.__version__} built for {built}",
+            next_step="bench doctor says what does not fit; to use the CPU: --gpus 0, or "
+            "CUDA_VISIBLE_DEVICES= (empty)",
+        )
+    return torch.device("cpu")

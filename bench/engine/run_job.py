@@ -16,11 +16,11 @@ from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
 
-from bench.engine.files import write_atomically
 from bench.engine.heartbeat import PROGRESS
 from bench.engine.stopping import Interrupted, StopRequest
 from bench.errors import BenchError
 from bench.jobs import EvaluateJob, TrainJob, job_name, load_job
+from results.atomic import write_atomically
 from results.records import EvaluationRecord, Failure, RecordAdapter, TrainRecord
 
 RESULT = "result.json"
@@ -37,6 +37,10 @@ _HEAVY = (
 """Modules whose import takes seconds in all."""
 
 _log = logging.getLogger(__name__)
+
+
+_CUDA_OOM = ("CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
+"""What CUDA's libraries say where their memory runs out, past torch's own allocator."""
 
 
 class Exit(IntEnum):
@@ -185,9 +189,10 @@ def classify(error: BaseException) -> Exit:
     """The exit code for what went wrong, looking through causes."""
     seen: BaseException | None = error
     while seen is not None:
-        if type(seen).__name__ == "OutOfMemoryError":
+        text = str(seen)
+        if type(seen).__name__ == "OutOfMemoryError" or any(sign in text for sign in _CUDA_OOM):
             return Exit.CUDA_OOM
-        if isinstance(seen, MemoryError) or "DefaultCPUAllocator" in str(seen):
+        if isinstance(seen, MemoryError) or "DefaultCPUAllocator" in text:
             return Exit.OOM
         if isinstance(seen, OSError) and seen.errno in (errno.ENOSPC, errno.EDQUOT):
             return Exit.DISK_FULL
@@ -200,8 +205,13 @@ def _message(error: Exception, code: Exit) -> str:
         return str(error)
     if code is Exit.DISK_FULL:
         return f"the disk is full: {error}; free some space and run again"
-    if code in (Exit.OOM, Exit.CUDA_OOM):
-        return f"not enough memory: {error}"
+    if code is Exit.CUDA_OOM:
+        return (
+            f"not enough memory on the GPU: {error}; free it of other programs, let fewer jobs "
+            "share it (--jobs-per-gpu 1), or use a larger one, and run again"
+        )
+    if code is Exit.OOM:
+        return f"not enough memory: {error}; run again with fewer jobs at once (--jobs N)"
     return f"{type(error).__name__}: {error}"
 
 

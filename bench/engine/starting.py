@@ -56,7 +56,9 @@ def fill_for_scoring(method: Method, job: EvaluateJob, parents: Mapping[str, Pat
         checkpoint.load_weights(method, source)
     elif job.released is not None:
         report = _fill(method, job.released, scored=True)
-        lacking = sorted(set(method.trainable_names()) & set(report.missing))
+        # What the method left out of the file itself, rows of other classes, it does without.
+        absent = set(report.missing) - set(report.ignored)
+        lacking = sorted(set(method.trainable_names()) & absent)
         if lacking:
             raise WeightsError(
                 f"{Path(job.released.path).name} lacks what {method.title} trains",

@@ -17,7 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from results import locks
-from results.store import EXIT, LOCK, LOG, write_atomically
+from results.atomic import write_atomically
+from results.store import EXIT, LOCK, LOG
 
 LOCK_WAIT_S = 2.0
 LOCK_TAKEN = 73

@@ -13,6 +13,18 @@ from pathlib import Path
 from bench.errors import UsageError
 
 
+def named_gpus(environment: Mapping[str, str]) -> list[str] | None:
+    """What ``CUDA_VISIBLE_DEVICES`` names, indices or UUIDs; None where it is not set.
+
+    ``-1`` and SLURM's ``NoDevFiles`` stand for no GPU.
+    """
+    given = environment.get("CUDA_VISIBLE_DEVICES")
+    if given is None:
+        return None
+    parts = (part.strip() for part in given.split(","))
+    return [part for part in parts if part not in ("", "-1", "NoDevFiles")]
+
+
 def gpus(environment: Mapping[str, str], wanted: int | None) -> list[str]:
     """Values for ``CUDA_VISIBLE_DEVICES``, one a GPU.
 
@@ -28,10 +40,9 @@ def gpus(environment: Mapping[str, str], wanted: int | None) -> list[str]:
     """
     if wanted == 0:
         return []
-    given = environment.get("CUDA_VISIBLE_DEVICES")
-    if given is not None:
-        found = [part.strip() for part in given.split(",") if part.strip() not in ("", "-1")]
-        where = f"CUDA_VISIBLE_DEVICES={given}"
+    named = named_gpus(environment)
+    if named is not None:
+        found, where = named, f"CUDA_VISIBLE_DEVICES={environment['CUDA_VISIBLE_DEVICES']}"
     else:
         found, where = _asked(), "nvidia-smi -L"
     if wanted is None:

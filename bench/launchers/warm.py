@@ -1,8 +1,9 @@
 """The warm process: imports what every job imports once, then forks one process a job.
 
 Started by the local launcher as ``python -m bench.launchers.warm``; they speak over a socket, one
-JSON object a message. It opens no video, starts no thread and touches no GPU, so that forking is
-safe. When the launcher goes away it lets the running jobs end, writes how they ended, and leaves.
+JSON object a message. It opens no video, starts no thread and asks for no GPU (libraries that do
+so while they are imported are told that there is none), so that forking is safe. When the launcher
+goes away it lets the running jobs end, writes how they ended, and leaves.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import socket
 import sys
 import time
 import traceback
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +38,8 @@ JOBS = (
 )
 """What a job needs: modules, or functions of modules that are called."""
 MESSAGE_LIMIT = 1 << 18
+_NO_GPU = {"CUDA_VISIBLE_DEVICES": "", "PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
+"""With these torch says that there is no GPU without asking the driver."""
 
 
 @dataclass
@@ -176,6 +181,34 @@ def _threads() -> int:
     return 1
 
 
+def preload(names: Iterable[str]) -> None:
+    """Import modules and call functions, given as in ``JOBS``, so that forking stays safe.
+
+    Some libraries ask torch for a GPU while they are imported (``mmengine.device``). The driver,
+    once asked, works in no process that is forked afterwards.
+    """
+    with _no_gpu():
+        for name in names:
+            module, _, function = name.partition(":")
+            loaded = importlib.import_module(module)
+            if function:
+                getattr(loaded, function)()
+
+
+@contextmanager
+def _no_gpu() -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in _NO_GPU}
+    os.environ.update(_NO_GPU)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
 def main() -> int:
     """Entry of ``python -m bench.launchers.warm``."""
     parser = argparse.ArgumentParser()
@@ -183,11 +216,7 @@ def main() -> int:
     parser.add_argument("--preload", default="")
     arguments = parser.parse_args()
     channel = socket.socket(fileno=arguments.fd)
-    for name in filter(None, arguments.preload.split(",")):
-        module, _, function = name.partition(":")
-        loaded = importlib.import_module(module)
-        if function:
-            getattr(loaded, function)()
+    preload(filter(None, arguments.preload.split(",")))
     gc.collect()
     # Objects made so far are never freed: without this the first collection in every job would
     # copy all their pages.

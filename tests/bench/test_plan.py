@@ -197,6 +197,19 @@ def test_a_list_that_changed_is_another_job(tmp_path: Path) -> None:
     assert not set(first.jobs) & set(other.jobs)
 
 
+def test_another_model_configuration_of_the_same_name_is_another_job(tmp_path: Path) -> None:
+    chosen = Selection(methods=("vifi-clip",), tables=(3,))
+    plans = []
+    for folder, heads in (("a", 64), ("b", 32)):
+        model = tmp_path / folder / "own.json"
+        model.parent.mkdir()
+        model.write_text(json.dumps({"vision_cfg": {"head_width": heads}}))
+        changes = {"cache": str(tmp_path / "cache"), "backbone.model": str(model)}
+        plans.append(make_plan(load_config("paper", changes), chosen))
+    assert plans[0].jobs
+    assert not set(plans[0].jobs) & set(plans[1].jobs)
+
+
 def test_a_further_part_is_added_to_the_plan_of_a_run(tmp_path: Path) -> None:
     config = load_config("paper", {"cache": str(tmp_path)})
     one = make_plan(config, Selection(methods=("vifi-clip",), tables=(3,))).file

@@ -151,6 +151,17 @@ def test_a_training_runs_again_only_where_its_checkpoint_is_needed(world: World)
     assert set(world.run().done) == {world.keys["train-2"], world.keys["score-2"]}
 
 
+def test_the_record_of_a_lost_checkpoint_does_not_hide_a_failure(world: World) -> None:
+    world.run()
+    train, score = world.keys["train-2"], world.keys["score-2"]
+    (world.store.job_folder(train) / "weights").unlink()
+    (world.store.job_folder(score) / "result.json").unlink()
+    world.write(train_2="exit 1")
+    outcome = world.run()
+    assert (outcome.done, list(outcome.failed)) == ((), [train, score])
+    assert world.attempts()["score-2"] == 1
+
+
 def test_a_job_that_is_killed_is_tried_again_and_given_up_in_the_end(world: World) -> None:
     world.write(
         train_2='if [ ! -e "$JOB/met" ]; then touch "$JOB/met"; kill -9 $$; fi; ' + DEFAULT,

@@ -3,6 +3,7 @@ from __future__ import annotations
 import argparse
 import os
 import pickle
+import subprocess
 import sys
 import types
 import zipfile
@@ -207,3 +208,25 @@ def test_hash_follows_the_file_and_is_remembered(tmp_path: Path) -> None:
     assert len(list((cache / "sha256").iterdir())) == 1
     path.write_bytes(b"other")
     assert file_sha256(path, cache) != first
+
+
+def test_a_note_that_cannot_be_read_or_written_costs_only_time(tmp_path: Path) -> None:
+    path, cache = tmp_path / "w.bin", tmp_path / "cache"
+    path.write_bytes(b"one")
+    hashes = "import sys; from pathlib import Path; from bench.weights import file_sha256; "
+    ask = [sys.executable, "-c", hashes + "print(file_sha256(*map(Path, sys.argv[1:])))"]
+
+    def asked(folder: Path) -> str:
+        done = subprocess.run([*ask, path, folder], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    first = asked(cache)
+    (note,) = (cache / "sha256").iterdir()
+    for damage in (b"", b"{}", b"[]", b"\xff"):
+        note.write_bytes(damage)
+        assert asked(cache) == first
+    note.write_text(note.read_text().replace(first, "remembered"))
+    assert asked(cache) == "remembered"
+    # Nobody can make a folder below a file, root included.
+    assert asked(path) == first

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from bench.errors import DataError
-from results.aggregate import Board, Cell, CellKey, load_board
+from results.aggregate import Board, Cell, CellKey, estimate, load_board
 from results.plan_file import load_plan, write_plan
 from results.records import EvaluationRecord
-from results.statistics import harmonic_mean
+from results.statistics import harmonic_mean, member_half_width
 from tests.reports.example_run import (
     Example,
     scores_of,
@@ -120,10 +120,10 @@ def test_the_order_of_trials_changes_no_number(run: Path, board: Board, tmp_path
     for key, known in board.cells.items():
         other = shuffled.cells[key]
         assert (other.state, other.fingerprint) == (known.state, known.fingerprint)
-        for metric, estimate in known.estimates.items():
-            assert other.estimates[metric].mean == estimate.mean
-            assert other.estimates[metric].std == estimate.std
-            assert other.estimates[metric].low == pytest.approx(estimate.low)
+        for metric, number in known.estimates.items():
+            assert other.estimates[metric].mean == number.mean
+            assert other.estimates[metric].std == number.std
+            assert other.estimates[metric].low == pytest.approx(number.low)
 
 
 def test_a_record_that_cannot_be_read_is_a_failure(tmp_path: Path) -> None:
@@ -143,6 +143,33 @@ def test_scores_that_do_not_fit_their_record_are_refused(tmp_path: Path) -> None
     np.savez(folder / "scores.npz", ids=ids[:-3], labels=labels[:-3], scores=scores[:-3])
     with pytest.raises(DataError, match=r"holds 69 clips, but its record counts 72"):
         load_board([tmp_path])
+
+
+@pytest.mark.parametrize("damage", ["empty", "text", "cut", "bits", "names", "labels"])
+def test_damaged_scores_are_named(tmp_path: Path, damage: str) -> None:
+    plan = write_example(tmp_path, ONE)
+    path = tmp_path / "jobs" / plan.trials[0].evaluation / "scores.npz"
+    whole = path.read_bytes()
+    if damage in ("names", "labels"):
+        with np.load(path) as file:
+            content = dict(file)
+        content["labels"] = content["labels"] + 1000
+        if damage == "names":
+            del content["ids"]
+        np.savez(path, **content)
+    else:
+        path.write_bytes(
+            {
+                "empty": b"",
+                "text": b"scores " * 99,
+                "cut": whole[: len(whole) // 2],
+                "bits": whole[:300] + bytes(255 - byte for byte in whole[300:310]) + whole[310:],
+            }[damage]
+        )
+    with pytest.raises(DataError) as caught:
+        load_board([tmp_path])
+    assert caught.value.what == f"the scores {path} are damaged"
+    assert caught.value.next_step == (f"remove {path.parent} and run the job again with: bench run")
 
 
 def test_clips_counted_as_wrong_are_misses(tmp_path: Path) -> None:
@@ -166,6 +193,40 @@ def test_without_scores_the_interval_comes_from_the_counts(tmp_path: Path) -> No
     assert (known.source, ours.source) == ("scores", "counts")
     assert ours.low == pytest.approx(known.low, abs=0.5)
     assert ours.high == pytest.approx(known.high, abs=0.5)
+
+
+@pytest.mark.parametrize(
+    ("setting", "row", "split", "k", "clips"),
+    [
+        ("zero-shot", "vifi-clip", "-", None, 3 * 96),
+        ("base-to-novel", "vifi-clip", "base", 16, 96),
+    ],
+    ids=["three splits are that many clips", "three seeds are the same clips"],
+)
+def test_clips_are_counted_alike_with_and_without_scores(
+    board: Board, setting: str, row: str, split: str, k: int | None, clips: int
+) -> None:
+    found = cell(board, setting, row, "mini-ucf101", split, k)
+    kept = found.estimates["top1"]
+    bare = [replace(m, folder=Path("/nowhere")) for m in found.members]
+    counted = estimate(bare, "top1", found.over)
+    assert (kept.source, counted.source) == ("scores", "counts")
+    assert (kept.clips, counted.clips) == (clips, clips)
+    assert counted.mean == kept.mean
+
+
+def test_seeds_widen_the_interval_and_splits_do_not(board: Board) -> None:
+    found = cell(board, "base-to-novel", "vifi-clip", "mini-ucf101", "base", 16)
+    over_seeds, over_splits = (estimate(found.done, "top1", over) for over in ("seeds", "splits"))
+    assert found.estimates["top1"] == over_seeds
+    spread = member_half_width(over_seeds.values)
+    for wide, narrow in (
+        (over_seeds.low, over_splits.low),
+        (over_seeds.high, over_splits.high),
+    ):
+        assert wide is not None and narrow is not None
+        inner = narrow - over_splits.mean
+        assert abs(wide - over_seeds.mean) == pytest.approx(np.hypot(inner, spread))
 
 
 def test_a_run_given_twice_appears_once(run: Path, board: Board) -> None:

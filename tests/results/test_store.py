@@ -13,7 +13,7 @@ import pytest
 from bench.errors import BenchError
 from results import locks
 from results.records import Counts, Failure, Provenance, TrainRecord
-from results.store import RunStore, write_atomically
+from results.store import RunStore
 
 KEY = "a" * 32
 
@@ -90,21 +90,6 @@ def test_forgetting_keeps_logs_and_the_old_record(store: RunStore) -> None:
     ]
     assert (attempt / "log.txt").read_text() == "log"
     store.forget("b" * 32)
-
-
-def test_a_write_that_fails_leaves_the_old_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    target = tmp_path / "file"
-    write_atomically(target, "old")
-
-    def full(_: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left on device"):
-        write_atomically(target, "new")
-    assert [(item.name, item.read_text()) for item in tmp_path.iterdir()] == [("file", "old")]
 
 
 def test_a_full_disk_is_said_in_words(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:

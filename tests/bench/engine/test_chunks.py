@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 
 import methods
 from bench.engine.chunks import choose_chunk, split
-from bench.engine.precision import resolve_precision
+from bench.engine.precision import Precision, resolve_precision
 from bench.recipe import Recipe
 from methods.base import Method
 from tests.tiny_clip import tiny_clip
@@ -47,3 +48,34 @@ def test_the_cpu_takes_what_memory_allows(
 ) -> None:
     recipe = Recipe(**{"epochs": 5, "lr": 1.0, **changes})
     assert choose_chunk(method, recipe, CPU, num_classes=2) == expected
+
+
+class NoAutocast(Precision):
+    """fp32 on a device that has no autocast."""
+
+    def autocast(self) -> Any:
+        return nullcontext()
+
+
+@pytest.mark.parametrize(("room", "expected"), [(99, 32), (16, 16), (9, 8), (3, 2), (0, 1)])
+def test_elsewhere_it_is_halved_until_a_pass_fits(
+    method: Method, monkeypatch: pytest.MonkeyPatch, room: int, expected: int
+) -> None:
+    device = torch.device("meta")
+    method.to(device)
+    loss, tried = method.loss, []
+
+    def within_room(video: torch.Tensor, *others: Any) -> torch.Tensor:
+        assert video.device == device
+        tried.append(len(video))
+        if len(video) > room:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return loss(video, *others)
+
+    monkeypatch.setattr(method, "loss", within_room)
+    recipe = Recipe(epochs=5, lr=1.0, image_size=32, num_frames=2)
+    precision = NoAutocast("fp32", "fp32", device)
+    assert choose_chunk(method, recipe, precision, num_classes=2) == expected
+    assert tried == [size for size in (32, 16, 8, 4, 2) if size >= max(2, expected)]
+    assert all(value.grad is None for value in method.parameters())
+    assert method.training

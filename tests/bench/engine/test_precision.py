@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bench.engine.precision import Name, resolve_precision
+from bench.engine.precision import Name, pick_device, resolve_precision
+from bench.errors import BenchError
 
 
 @pytest.mark.parametrize(
@@ -31,3 +32,28 @@ def test_fp16_on_cuda_scales_the_loss() -> None:
     with precision.autocast():
         ones = torch.ones(2, 2, device="cuda")
         assert (ones @ ones).dtype is torch.float16
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
+@pytest.mark.parametrize("nothing", ["", "-1", "NoDevFiles", None])
+def test_without_a_gpu_the_cpu_is_used(
+    monkeypatch: pytest.MonkeyPatch, nothing: str | None
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if nothing is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", nothing)
+    assert pick_device() == torch.device("cpu")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
+def test_a_gpu_that_was_named_is_never_silently_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    with pytest.raises(BenchError) as caught:
+        pick_device()
+    first, got, next_step = str(caught.value).splitlines()
+    assert first == "torch cannot use the GPU that was named for it"
+    assert got.startswith(f"  got:     CUDA_VISIBLE_DEVICES=3, torch {torch.__version__} built for")
+    assert next_step == (
+        "  next:    bench doctor says what does not fit; to use the CPU: --gpus 0, or "
+        "CUDA_VISIBLE_DEVICES= (empty)"
+    )

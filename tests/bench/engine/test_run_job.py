@@ -13,7 +13,6 @@ import pytest
 import torch
 
 from bench.data.lists import ListEntry
-from bench.engine import files
 from bench.engine.run_job import Exit, classify, is_done, read_result, run_job
 from bench.engine.train import TrainingError
 from bench.errors import DataError
@@ -54,7 +53,8 @@ def test_a_training_and_its_evaluation(
     result = read_result(scores / "result.json")
     assert isinstance(result, EvaluationRecord)
     assert result.training == job.key
-    assert result.provenance.packages["torch"] == torch.__version__.partition("+")[0]
+    recorded = result.provenance.packages["torch"].partition("+")[0]
+    assert recorded == torch.__version__.partition("+")[0]
     before = (scores / "result.json").stat().st_mtime_ns
     capsys.readouterr()
     assert run_job(scores / "job.json") == Exit.DONE
@@ -139,7 +139,7 @@ def test_a_full_disk(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         sync(handle)
 
-    monkeypatch.setattr(files.os, "fsync", full_once)
+    monkeypatch.setattr(os, "fsync", full_once)
     assert run_job(folder / "job.json") == Exit.DISK_FULL
     assert failure(folder).reason == "disk_full"
     assert failure(folder).message == (
@@ -204,6 +204,8 @@ def test_a_second_interrupt_does_not_wait(world: World, tmp_path: Path) -> None:
         (TrainingError("diverged"), Exit.USER),
         (ValueError("x"), Exit.USER),
         (torch.cuda.OutOfMemoryError("CUDA out of memory"), Exit.CUDA_OOM),
+        (RuntimeError("CUDA error: out of memory"), Exit.CUDA_OOM),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling x"), Exit.CUDA_OOM),
         (MemoryError(), Exit.OOM),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), Exit.OOM),
         (OSError(errno.ENOSPC, "No space left on device"), Exit.DISK_FULL),
@@ -216,6 +218,43 @@ def test_kinds_of_failure(error: Exception, expected: Exit) -> None:
     wrapped = RuntimeError("outer")
     wrapped.__cause__ = error
     assert classify(wrapped) == expected
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "reason", "message"),
+    [
+        (
+            torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+            Exit.CUDA_OOM,
+            "cuda_oom",
+            "not enough memory on the GPU: CUDA out of memory. Tried to allocate 2.00 GiB.; free "
+            "it of other programs, let fewer jobs share it (--jobs-per-gpu 1), or use a larger "
+            "one, and run again",
+        ),
+        (
+            MemoryError("cannot allocate"),
+            Exit.OOM,
+            "oom",
+            "not enough memory: cannot allocate; run again with fewer jobs at once (--jobs N)",
+        ),
+    ],
+)
+def test_a_lack_of_memory_says_what_to_do(
+    world: World,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    code: Exit,
+    reason: str,
+    message: str,
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("bench.engine.evaluate.load_clips", fails)
+    folder = place(world.evaluate_job(), tmp_path)
+    assert run_job(folder / "job.json") == code
+    assert (failure(folder).reason, failure(folder).message) == (reason, message)
 
 
 def test_records_hold_no_address(world: World, tmp_path: Path) -> None:

@@ -277,6 +277,7 @@ def test_devices_come_from_the_variable_that_is_set_already() -> None:
     assert inventory.gpus({"CUDA_VISIBLE_DEVICES": "2,3"}, 1) == ["2"]
     assert inventory.gpus({"CUDA_VISIBLE_DEVICES": "2,3"}, 0) == []
     assert inventory.gpus({"CUDA_VISIBLE_DEVICES": ""}, None) == []
+    assert inventory.gpus({"CUDA_VISIBLE_DEVICES": "NoDevFiles"}, None) == []
     with pytest.raises(UsageError) as caught:
         inventory.gpus({"CUDA_VISIBLE_DEVICES": "2,3"}, 4)
     assert str(caught.value).splitlines()[:2] == [

@@ -1,4 +1,4 @@
-"""Files that are either whole or absent."""
+"""Files that are either whole or absent, whoever kills the process that writes them."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ import tempfile
 from pathlib import Path
 
 
-def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
+def write_atomically(path: Path, content: bytes | str, *, durable: bool = True) -> None:
     """Write beside ``path``, then rename: a reader sees the old file or the whole new one.
 
     Args:
         path: Its folder exists.
-        data: The whole content.
+        content: All of it; text is written as UTF-8.
         durable: Whether the content must survive a power cut (``fsync``).
 
     Raises:
-        OSError: Also on a full disk; nothing half-written is left behind.
+        OSError: Also on a full disk; the old file stays, and nothing half-written beside it.
     """
+    data = content.encode("utf-8") if isinstance(content, str) else content
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     temporary = Path(name)
     try:

@@ -1,0 +1,126 @@
+"""Who may import whom: the rooms of CONTRIBUTING.md, read from the syntax trees."""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from methods.catalogue import LOCATIONS
+
+ROOT = Path(__file__).resolve().parents[1]
+ROOMS = ("configs", "settings", "methods", "bench", "results", "reports")
+ADAPTERS = ("bench.clip", "bench.errors")
+TOOLS = {
+    "methods.actionclip": ("bench.weights",),
+    "methods.released": ("bench.weights",),
+    "methods.identify": ("bench.weights", "bench.inert_pickle"),
+    "methods.conformance_checks": ("bench.engine",),
+    "methods.conformance_subject": ("bench.engine", "bench.seeds"),
+    "methods.conformance_weights": ("bench.engine",),
+}
+"""Besides what every adapter may use: readers of weight files, and the conformance suite, which
+saves, loads and trains with the engine's own code."""
+NO_NUMBERS = {
+    "methods.catalogue",
+    "methods.facts",
+    "methods.golden_case",
+    "methods.parity_subject",
+    "methods.released",
+    "methods.signatures",
+}
+"""Modules that adapters import and that no score of a given set of weights depends on."""
+
+
+@cache
+def modules() -> dict[str, Path]:
+    """Every module of the project by its dotted name."""
+    found = {}
+    for room in ROOMS:
+        for path in (ROOT / room).rglob("*.py"):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+@cache
+def imported(module: str) -> frozenset[str]:
+    """Modules of the project that a module imports, wherever in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(modules()[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            members = {f"{node.module}.{alias.name}" for alias in node.names}
+            inner = members & modules().keys()
+            names |= inner if len(inner) == len(members) else {node.module, *inner}
+    return frozenset(name for name in names if name.partition(".")[0] in ROOMS)
+
+
+def below(name: str, allowed: tuple[str, ...]) -> bool:
+    return any(name == one or name.startswith(f"{one}.") for one in allowed)
+
+
+def allowed_for(module: str) -> tuple[str, ...]:
+    room = module.partition(".")[0]
+    if room == "methods":
+        return ("methods", *ADAPTERS, *TOOLS.get(module, ()))
+    return {
+        "configs": ("configs", "bench.data.prepared", "bench.data.mini_world.clip"),
+        "settings": ("settings", "bench.data.catalogue", "bench.errors"),
+        "results": ("results", "bench.errors"),
+        "reports": ("reports", "results", "bench.errors"),
+        "bench": ("bench", "settings", "methods", "results"),
+    }[room]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_arrows_point_one_way(room: str) -> None:
+    wrong = {
+        f"{module} -> {name}"
+        for module in modules()
+        if module.partition(".")[0] == room and not below(module, ("bench.commands",))
+        for name in imported(module)
+        if not below(name, allowed_for(module))
+    }
+    assert wrong == set()
+
+
+def test_only_the_command_line_knows_the_reports_and_the_commands() -> None:
+    line = ("bench.cli", "bench.commands")
+    wrong = {
+        f"{module} -> {name}"
+        for module in modules()
+        if not below(module, line)
+        for name in imported(module)
+        if below(name, line) or (module.startswith("bench.") and below(name, ("reports",)))
+    }
+    assert wrong == set()
+
+
+def test_data_and_contracts_know_nothing_of_the_machinery_above_them() -> None:
+    machinery = ("bench.engine", "bench.launchers", "bench.scheduler", "bench.plan")
+    wrong = {
+        f"{module} -> {name}"
+        for module in modules()
+        if below(module, ("bench.data", "bench.jobs", "bench.recipe", "bench.clip"))
+        for name in imported(module)
+        if below(name, machinery)
+    }
+    assert wrong == set()
+
+
+@pytest.mark.parametrize("adapter", LOCATIONS)
+def test_the_code_that_scores_is_in_the_key(adapter: str) -> None:
+    """Everything an adapter imports from its room is hashed, see ``methods.code_sha256``."""
+    location = LOCATIONS[adapter]
+    seen: set[str] = set()
+    ahead = [location.module]
+    while ahead:
+        module = ahead.pop()
+        if module not in seen and module not in NO_NUMBERS:
+            seen.add(module)
+            ahead += [name for name in imported(module) if below(name, ("methods",))]
+    assert seen == {location.module, *location.sources, "methods.base"}

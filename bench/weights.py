@@ -172,7 +172,7 @@ def _read_torch(path: Path) -> WeightsFile:
 
     from bench.inert_pickle import module_tensors, read_archive
 
-    is_zip = zipfile.is_zipfile(path)
+    is_zip = _is_zip(path)
     if is_zip and _is_torchscript(path):
         return WeightsFile(module_tensors(read_archive(path)), "torchscript")
     try:
@@ -190,11 +190,18 @@ def _read_torch(path: Path) -> WeightsFile:
     return WeightsFile(content, "torch")
 
 
+def _is_zip(path: Path) -> bool:
+    try:
+        return zipfile.is_zipfile(path)
+    except zipfile.BadZipFile as error:  # for archives that say they continue on another disk
+        raise _damaged(path, error) from error
+
+
 def _is_torchscript(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.endswith("/constants.pkl") for name in archive.namelist())
-    except zipfile.BadZipFile as error:
+    except Exception as error:  # damaged bytes make zipfile raise nearly anything
         raise _damaged(path, error) from error
 
 

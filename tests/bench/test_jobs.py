@@ -82,6 +82,7 @@ PLACES: dict[str, Any] = {
     "format": 1,
     "cache": "/cache",
     "cache_limit": 5,
+    "keep_frames": False,
     "threads": 4,
     "workers": 4,
 }

@@ -154,6 +154,34 @@ def test_truncated_files_are_always_refused(
         read_weights(path)
 
 
+def test_a_zip_archive_with_a_damaged_name_is_refused(
+    good: dict[str, bytes], tmp_path: Path
+) -> None:
+    path = tmp_path / "damaged.pth"
+    whole = good[".pth"]
+    names = whole.rindex(b"a/byteorder")
+    # Names are read as UTF-8 where bit 11 of the flags says so; this byte alone is none.
+    flags = whole.rindex(b"PK\x01\x02", 0, names) + 8
+    damaged = bytearray(whole)
+    damaged[flags : flags + 2] = b"\x00\x08"
+    damaged[names] = 0x85
+    path.write_bytes(damaged)
+    with pytest.raises(WeightsError, match="damaged"):
+        read_weights(path)
+
+
+def test_a_zip_archive_that_says_it_has_several_disks_is_refused(
+    good: dict[str, bytes], tmp_path: Path
+) -> None:
+    path = tmp_path / "damaged.pth"
+    damaged = bytearray(good[".pth"])
+    disks = damaged.rindex(b"PK\x06\x07") + 16
+    damaged[disks] = 2
+    path.write_bytes(damaged)
+    with pytest.raises(WeightsError, match="damaged"):
+        read_weights(path)
+
+
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -16,7 +16,7 @@ def test_a_line_a_check_and_exit_code_0(capsys: pytest.CaptureFixture[str]) -> N
     assert lines[0] == "clip-image-ft"
     assert "pass  gradients           44 parameters reached, 41 frozen" in lines
     assert "skip  frozen image tower  its image tower is trained" in lines
-    assert lines[-1].startswith("16 passed, 0 failed, 2 do not apply (")
+    assert lines[-1].startswith("17 passed, 0 failed, 2 do not apply (")
 
 
 def test_a_failing_plugin_adapter_and_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
@@ -46,7 +46,7 @@ def test_a_plugin_that_cannot_be_imported_is_named(
     )
     # The rest works, and the exit code still says that something is broken.
     assert main(["check-method", "clip-text-ft", "--plugin", str(broken)]) == 1
-    assert "17 passed, 0 failed" in capsys.readouterr().out
+    assert "18 passed, 0 failed" in capsys.readouterr().out
 
 
 def test_wrong_names_are_usage_errors(capsys: pytest.CaptureFixture[str]) -> None:

@@ -50,7 +50,7 @@ def misbehave(task: InspectTask) -> Inspection:
     if task.path.name.startswith("dies"):
         os.kill(os.getpid(), signal.SIGABRT)
     if task.path.name.startswith("swells"):
-        hoard = bytearray(os.urandom(2**20) * 600)
+        hoard = b"\1" * (600 << 20)
         time.sleep(600)
         return Inspection(detail=str(len(hoard)))
     if task.path.name.startswith("changes"):

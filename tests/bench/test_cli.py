@@ -55,11 +55,24 @@ def test_an_unknown_flag_gets_the_nearest_one(capsys: pytest.CaptureFixture[str]
     )
 
 
-def test_a_flag_with_a_wrong_value_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("flag", "value", "allowed"),
+    [
+        ("--jobs", "0", "1 or more"),
+        ("--jobs-per-gpu", "two", "1 or more"),
+        ("--jobs", "\u00b2", "1 or more"),
+        ("--timeout", "-5", "more than 0"),
+        ("--stall", "nan", "more than 0"),
+        ("--grace", "soon", "more than 0"),
+    ],
+)
+def test_a_flag_with_a_wrong_value_is_a_usage_error(
+    capsys: pytest.CaptureFixture[str], flag: str, value: str, allowed: str
+) -> None:
     with pytest.raises(SystemExit) as caught:
-        main(["run", "--all", "--jobs", "0"])
+        main(["run", "--all", flag, value])
     assert caught.value.code == 2
-    assert "argument --jobs: got 0, allowed: 1 or more" in capsys.readouterr().err
+    assert f"argument {flag}: got {value}, allowed: {allowed}" in capsys.readouterr().err
 
 
 def test_run_wants_to_be_told_what(capsys: pytest.CaptureFixture[str]) -> None:

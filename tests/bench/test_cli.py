@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -20,12 +20,17 @@ def test_help_is_quick_and_imports_nothing_heavy() -> None:
         "heavy = {'torch', 'numpy', 'pandas', 'mmengine', 'pydantic', 'rich'} & set(sys.modules);"
         "print(code, sorted(heavy), file=sys.stderr)"
     )
-    began = time.perf_counter()
+    began = _of_children()
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    # 0.3 s is asked for on an idle machine; tests run beside others.
-    assert time.perf_counter() - began < 2.0
+    # 0.3 s is asked for; processor time, since tests run beside others.
+    assert _of_children() - began < 1.0
     assert done.stderr == "0 []\n"
     assert all(f"\n  {verb} " in done.stdout for verb in VERBS)
+
+
+def _of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -194,7 +194,7 @@ def _is_torchscript(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return any(name.endswith("/constants.pkl") for name in archive.namelist())
-    except zipfile.BadZipFile as error:
+    except Exception as error:  # damaged bytes make zipfile raise nearly anything
         raise _damaged(path, error) from error
 
 

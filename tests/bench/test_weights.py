@@ -154,6 +154,19 @@ def test_truncated_files_are_always_refused(
         read_weights(path)
 
 
+def test_a_damaged_name_in_the_directory_of_an_archive(
+    good: dict[str, bytes], tmp_path: Path
+) -> None:
+    whole = bytearray(good[".pth"])
+    flags = whole.index(b"PK\x01\x02") + 9
+    whole[flags] |= 8  # the name is UTF-8, it says
+    whole[whole.index(b"a/data.pkl", flags)] = 0x80
+    path = tmp_path / "named.pth"
+    path.write_bytes(whole)
+    with pytest.raises(WeightsError, match=r"^named\.pth is truncated, damaged or no weights"):
+        read_weights(path)
+
+
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

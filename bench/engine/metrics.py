@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import UsageError
+from results.ranks import ranks
 
 _TOP = re.compile(r"top([1-9][0-9]*)")
 MEAN_CLASS = "mean_class"
@@ -35,9 +36,9 @@ def compute_metrics(
     """The named metrics.
 
     Args:
-        names: ``top<k>`` (share of clips whose label is among the k highest scores; 100 when there
-            are no more than k classes) and ``mean_class`` (mean over the classes that occur of the
-            share of their clips that are classified right).
+        names: ``top<k>`` (share of clips whose label is among the k highest scores, see
+            ``results.ranks``; 100 when there are no more than k classes) and ``mean_class`` (mean
+            over the classes that occur of the share of their clips that are classified right).
         scores: [n,C], finite.
         labels: [n].
         wrong: Labels of clips without scores that count as classified wrong.
@@ -60,20 +61,11 @@ def compute_metrics(
     found = {}
     for name in names:
         if match := _TOP.fullmatch(name):
-            share = _top_k(scores, labels, int(match[1])) * len(labels) / total
+            share = int((ranks(scores, labels) < int(match[1])).sum()) / total
         else:
             share = _mean_class(scores, labels, missed)
         found[name] = 100.0 * share
     return found
-
-
-def _top_k(scores: NDArray[np.float32], labels: NDArray[np.int64], k: int) -> float:
-    if len(labels) == 0:
-        return 0.0
-    # Imported late: it takes seconds in a process that has not loaded mmaction2 yet.
-    from mmaction.evaluation import top_k_accuracy
-
-    return float(top_k_accuracy(scores, labels, (k,))[0])
 
 
 def _mean_class(

@@ -12,13 +12,6 @@ from results.records import EvaluationRecord, Failure, TrainRecord
 from results.store import RunStore
 
 Rerun = Literal["failed", "missing", "always", "never"]
-RERUN_HELP = {
-    "failed": "run what is missing and what failed (default)",
-    "missing": "run what is missing; failures stay as they are",
-    "always": "run everything selected again",
-    "never": "run nothing, only report",
-}
-
 State = Literal[
     "cached", "to run", "waiting", "running", "failed", "needs data", "blocked", "not needed"
 ]

@@ -33,7 +33,7 @@ from bench.jobs import (
     load_job,
 )
 from bench.plan import backbone_of
-from bench.rows import row_facts
+from bench.rows import RowFacts, row_facts
 from bench.weights import file_sha256
 from results.store import JOB
 
@@ -139,6 +139,22 @@ def from_training(folder: Path) -> Predictor:
 _SHARED = ("method", "backbone", "recipe", "preprocessing", "seed", "threads", "workers")
 
 
+def _weights_of(row: RowFacts, checkpoint: Path | None) -> Path | None:
+    """The file that is scored: the given one, else the row's own; None for CLIP as it comes."""
+    path = checkpoint
+    if path is None and row.released is not None:
+        path = Path(row.released).expanduser()
+    if path is None and row.facts.trains:
+        raise UsageError(
+            f"{row.name} is nothing without training: it needs a checkpoint",
+            allowed="--checkpoint FILE (released weights), --run RUN/KEY (a training of yours), "
+            "or --method vanilla-clip",
+        )
+    if path is not None and not path.is_file():
+        raise DataError("no such checkpoint", got=str(path), next_step="check the path")
+    return path
+
+
 def from_config(
     config: RunConfig, name: str, setting: str, checkpoint: Path | None, num_frames: int | None
 ) -> Predictor:
@@ -156,17 +172,7 @@ def from_config(
         DataError: There is no such file.
     """
     row = row_facts(config, name)
-    path = checkpoint
-    if path is None and row.released is not None:
-        path = Path(row.released).expanduser()
-    if path is None and row.facts.trains:
-        raise UsageError(
-            f"{name} is nothing without training: it needs a checkpoint",
-            allowed="--checkpoint FILE (released weights), --run RUN/KEY (a training of yours), "
-            "or --method vanilla-clip",
-        )
-    if path is not None and not path.is_file():
-        raise DataError("no such checkpoint", got=str(path), next_step="check the path")
+    path = _weights_of(row, checkpoint)
     recipe = config.recipe_for(name, setting, config.settings[setting].datasets[0])
     if num_frames is not None:
         recipe = recipe.model_copy(update={"num_frames": num_frames})

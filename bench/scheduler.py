@@ -375,6 +375,8 @@ def _unexplained(ended: Ended, log: Path) -> tuple[str, str]:
         return "killed", f"killed by signal {ended.signal}"
     if ended.rc is None:
         return "lost", "the process is gone and left no word"
+    if ended.rc == LOCK_TAKEN:
+        return "lost", "another process was at this job and left no result"
     if ended.rc > 128:
         return "killed", f"ended by signal {ended.rc - 128}"
     tail = _tail(log).strip()

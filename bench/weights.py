@@ -172,8 +172,9 @@ def _read_torch(path: Path) -> WeightsFile:
 
     from bench.inert_pickle import module_tensors, read_archive
 
-    is_zip = _is_zip(path)
-    if is_zip and _is_torchscript(path):
+    names = _archived(path)
+    is_zip = names is not None
+    if names is not None and any(name.endswith("/constants.pkl") for name in names):
         return WeightsFile(module_tensors(read_archive(path)), "torchscript")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
@@ -190,17 +191,13 @@ def _read_torch(path: Path) -> WeightsFile:
     return WeightsFile(content, "torch")
 
 
-def _is_zip(path: Path) -> bool:
+def _archived(path: Path) -> list[str] | None:
+    """Names of what a zip archive holds; None for another file. TorchScript has constants."""
     try:
-        return zipfile.is_zipfile(path)
-    except zipfile.BadZipFile as error:  # for archives that say they continue on another disk
-        raise _damaged(path, error) from error
-
-
-def _is_torchscript(path: Path) -> bool:
-    try:
+        if not zipfile.is_zipfile(path):
+            return None
         with zipfile.ZipFile(path) as archive:
-            return any(name.endswith("/constants.pkl") for name in archive.namelist())
+            return archive.namelist()
     except Exception as error:  # damaged bytes make zipfile raise nearly anything
         raise _damaged(path, error) from error
 

@@ -160,7 +160,7 @@ def load_golden(file: Path) -> Golden:
         DataError: It lacks its outputs or is damaged.
     """
     try:
-        spec = json.loads(file.read_text())
+        spec = json.loads(file.read_bytes())
         outputs = load_file(file.with_suffix(".safetensors"))
         return Golden(spec["case"], spec, outputs)
     except (OSError, ValueError, KeyError, SafetensorError) as error:

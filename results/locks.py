@@ -45,11 +45,20 @@ def born(pid: int) -> int | None:
     Source: proc(5), field 22 of ``/proc/<pid>/stat``; a zombie counts as dead.
     """
     try:
-        text = Path(f"/proc/{pid}/stat").read_text()
+        facts = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
         return None
-    fields = text[text.rindex(")") + 2 :].split()
-    return None if fields[0] in "ZX" else int(fields[19])
+    fields = after_name(facts)
+    return None if fields[0] in (b"Z", b"X") else int(fields[19])
+
+
+def after_name(stat: bytes) -> list[bytes]:
+    """The fields of a ``/proc/<pid>/stat`` from the third on.
+
+    The second is the program's name in brackets: any bytes, brackets and blanks among them, and
+    cut off after fifteen, so that it need not be text.
+    """
+    return stat[stat.rindex(b")") + 2 :].split()
 
 
 def take(path: Path, *, attempt: int = 0, wait_s: float = 0.0) -> int | None:

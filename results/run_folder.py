@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from bench.errors import DataError
 from results.plan_file import PlanFile, load_plan
+from results.ranks import ranks
 from results.records import EvaluationRecord, Failure, RecordAdapter, TrainRecord
 
 TOP_K = {"top1": 1, "top5": 5}
@@ -140,20 +141,22 @@ def clip_hits(record: EvaluationRecord, folder: Path, metric: str) -> ClipHits |
 def _ranks(path: Path, version: int) -> tuple[NDArray[np.str_], NDArray[np.int64]]:
     """Ids [n] and, for each clip, how many classes come before the true one [n].
 
-    Of equal scores the class with the lower id comes first. ``version`` keeps a file that was
+    ``version`` keeps a file that was
     written anew from being taken for the old one.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
             ids, labels = file["ids"].astype(str), file["labels"].astype(np.int64)
-            scores = file["scores"].astype(np.float32)
-        true = scores[np.arange(len(labels)), labels][:, None]
+            if "ranks" in file:
+                places = file["ranks"].astype(np.int64)
+            else:  # files that are older than this array, or not ours
+                places = ranks(file["scores"].astype(np.float32), labels)
+        if not len(ids) == len(labels) == len(places):
+            raise ValueError("arrays of several lengths")
     except _UNREADABLE as error:
         raise DataError(
             f"the scores {path} are damaged",
             got=f"{path.stat().st_size} bytes, not the arrays ids, labels and scores",
             next_step=f"remove {path.parent} and run the job again with: bench run",
         ) from error
-    earlier = np.arange(scores.shape[1])[None, :] < labels[:, None]
-    before = (scores > true) | ((scores == true) & earlier)
-    return ids, before.sum(axis=1)
+    return ids, places

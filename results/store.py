@@ -29,7 +29,6 @@ FAILURE = "failure.json"
 LOCK = "lock"
 LOG = "log.txt"
 EXIT = "exit.json"
-RUN = "run.json"
 _KEPT = (JOB, LOCK, "job.lock", "attempts", "result.previous.json")
 
 

@@ -1,4 +1,5 @@
-"""Who may import whom: the rooms of CONTRIBUTING.md, read from the syntax trees."""
+"""The house rules of CONTRIBUTING.md that can be read from the syntax trees: who may import whom,
+and how long a file and a function may be."""
 
 from __future__ import annotations
 
@@ -23,6 +24,8 @@ TOOLS = {
 }
 """Besides what every adapter may use: readers of weight files, and the conformance suite, which
 saves, loads and trains with the engine's own code."""
+LINES_A_FILE = 400
+LINES_A_FUNCTION = 50
 NO_NUMBERS = {
     "methods.catalogue",
     "methods.facts",
@@ -124,3 +127,16 @@ def test_the_code_that_scores_is_in_the_key(adapter: str) -> None:
             seen.add(module)
             ahead += [name for name in imported(module) if below(name, ("methods",))]
     assert seen == {location.module, *location.sources, "methods.base"}
+
+
+def test_files_and_functions_are_short() -> None:
+    long = []
+    for module, path in modules().items():
+        text = path.read_text(encoding="utf-8")
+        if text.count("\n") > LINES_A_FILE:
+            long.append(module)
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef) and node.end_lineno is not None:
+                lines = node.end_lineno - node.lineno + 1
+                long += [f"{module}.{node.name}: {lines}"] if lines > LINES_A_FUNCTION else []
+    assert long == []

@@ -125,21 +125,16 @@ def _five(prefix: str, *, title: str, synthetic: bool) -> dict[str, DatasetSpec]
             "classes that the source set lacks, three draws; zero-shot",
             zero_shot=_three_class_draws(),
         ),
-        spec(
-            "hmdb51",
-            "HMDB-51",
-            "three official splits; zero-shot, base-to-novel, few-shot",
-            zero_shot=_three_splits(),
-            base_to_novel=_base_to_novel(),
-            few_shot=_few_shot("val1"),
-        ),
-        spec(
-            "ucf101",
-            "UCF-101",
-            "three official splits; zero-shot, base-to-novel, few-shot",
-            zero_shot=_three_splits(),
-            base_to_novel=_base_to_novel(),
-            few_shot=_few_shot("val1"),
+        *(
+            spec(
+                name,
+                label,
+                "three official splits; zero-shot, base-to-novel, few-shot",
+                zero_shot=_three_splits(),
+                base_to_novel=_base_to_novel(),
+                few_shot=_few_shot("val1"),
+            )
+            for name, label in (("hmdb51", "HMDB-51"), ("ucf101", "UCF-101"))
         ),
         spec(
             "ssv2",

@@ -50,13 +50,9 @@ def dump_frames(
             got=f"--views {clips}x{crops} with --mode train",
             next_step="drop --views, or use --mode val",
         )
-    for name, value, least in (
-        ("--num-frames", num_frames, 1),
-        ("--size", size, 8),
-        ("the number of clips in --views", clips, 1),
-    ):
-        if value < least:
-            raise UsageError(f"{name} is too small", got=value, allowed=f"{least} or more")
+    _at_least("--num-frames", num_frames, 1)
+    _at_least("--size", size, 8)
+    _at_least("the number of clips in --views", clips, 1)
     spec = PipelineSpec(pipeline, mode, num_frames, size, clips, crops)
     if mode == "train":  # with the probabilities of the released configurations
         spec = replace(spec, color_jitter=0.8, gray_scale=0.2, flip=0.5)
@@ -65,3 +61,8 @@ def dump_frames(
         seed_everything(seed)
     made = run(video)
     write_atomically(out, save({"frame_inds": made.frame_inds, "u8": made.frames}))
+
+
+def _at_least(name: str, value: int, least: int) -> None:
+    if value < least:
+        raise UsageError(f"{name} is too small", got=value, allowed=f"{least} or more")

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from bench.data.annotations.base import NO_CLASS, Annotations, read_text
+from bench.data.annotations.base import NO_CLASS, AnnotatedClip, Annotations, read_text
 from bench.data.atomic import write_atomically
 from bench.data.folder_index import FolderIndex, is_mended, stem_of
 from bench.errors import DataError
@@ -190,12 +190,8 @@ def build_manifest(
             claimed.add(path)
         if len(candidates) > 1 and stems[stem] == 1 and _differ(candidates, sizes):
             ambiguous.append(clip.path)
-        unique_id = stem if stems[stem] == 1 else clip.path.rpartition(".")[0]
-        name = "" if clip.class_id == NO_CLASS else annotations.class_names[clip.class_id]
         size = sizes[path] if candidates else None
-        rows.append(
-            ManifestRow(unique_id, path, clip.class_id, name, clip.splits, size, clip.captions)
-        )
+        rows.append(_row(clip, path, size, annotations, unique=stems[stem] == 1))
     if not claimed:
         raise _nothing_found(dataset, annotations, index, len(sizes))
     rows.sort(key=lambda row: row.path)
@@ -213,6 +209,15 @@ def build_manifest(
         unreadable=tuple(index.unreadable),
     )
     return Manifest(dataset, tuple(rows)), report
+
+
+def _row(
+    clip: AnnotatedClip, path: str, size: int | None, annotations: Annotations, *, unique: bool
+) -> ManifestRow:
+    """The row of a clip whose file is at ``path``, or would be there (``size`` None)."""
+    clip_id = clip.stem if unique else clip.path.rpartition(".")[0]
+    name = "" if clip.class_id == NO_CLASS else annotations.class_names[clip.class_id]
+    return ManifestRow(clip_id, path, clip.class_id, name, clip.splits, size, clip.captions)
 
 
 def _differ(files: list[str], sizes: dict[str, int]) -> bool:

@@ -31,6 +31,7 @@ from bench.errors import DataError
 from bench.jobs import EvaluateJob
 from bench.seeds import derive_seed, seed_everything
 from results.atomic import write_atomically
+from results.ranks import ranks
 from results.records import BadClip, EvaluationRecord, Protocol
 
 SCORES = "scores.npz"
@@ -282,10 +283,11 @@ def _metrics(job: EvaluateJob, clips: ClipSet, scored: Scored) -> dict[str, floa
 
 
 def _write_scores(path: Path, scored: Scored) -> None:
-    """Write ids, labels and scores; what follows from the file is what the record says.
+    """Write ids, labels, ranks and scores; what follows from the file is what the record says.
 
     Scores are kept as their distance to the clip's best one: half floats tell apart classes that
-    are nearly as good, which they could not if all carried the same large offset.
+    are nearly as good, which they could not if all carried the same large offset. Further down they
+    may no longer; so the rank of the true class is kept too, as it was before rounding.
     """
     best = scored.scores.max(axis=1, initial=-np.inf)
     content = io.BytesIO()
@@ -293,6 +295,7 @@ def _write_scores(path: Path, scored: Scored) -> None:
         content,
         ids=np.array([clip.id for clip in scored.clips], dtype=np.str_),
         labels=scored.labels,
+        ranks=ranks(scored.scores, scored.labels),
         scores=(scored.scores - best[:, None]).astype(np.float16),
         best=best,
     )

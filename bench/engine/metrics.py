@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import UsageError
+from results.ranks import ranks
 
 _TOP = re.compile(r"top([1-9][0-9]*)")
 MEAN_CLASS = "mean_class"
@@ -35,10 +36,9 @@ def compute_metrics(
     """The named metrics.
 
     Args:
-        names: ``top<k>`` (share of clips whose label is among the k highest scores; 100 when there
-            are no more than k classes) and ``mean_class`` (mean over the classes that occur of the
-            share of their clips that are classified right). Of equal scores that of the lower
-            class id counts as higher.
+        names: ``top<k>`` (share of clips whose label is among the k highest scores, see
+            ``results.ranks``; 100 when there are no more than k classes) and ``mean_class`` (mean
+            over the classes that occur of the share of their clips that are classified right).
         scores: [n,C], finite.
         labels: [n].
         wrong: Labels of clips without scores that count as classified wrong.
@@ -61,32 +61,11 @@ def compute_metrics(
     found = {}
     for name in names:
         if match := _TOP.fullmatch(name):
-            share = _top_k(scores, labels, int(match[1])) * len(labels) / total
+            share = int((ranks(scores, labels) < int(match[1])).sum()) / total
         else:
             share = _mean_class(scores, labels, missed)
         found[name] = 100.0 * share
     return found
-
-
-def _top_k(scores: NDArray[np.float32], labels: NDArray[np.int64], k: int) -> float:
-    if len(labels) == 0:
-        return 0.0
-    # Imported late: it takes seconds in a process that has not loaded mmaction2 yet.
-    from mmaction.evaluation import top_k_accuracy
-
-    return float(top_k_accuracy(-_places(scores), labels, (k,))[0])
-
-
-def _places(scores: NDArray[np.float32]) -> NDArray[np.int64]:
-    """How many classes come before each one, [n,C]; of equal scores the lower class id is first.
-
-    In fp16 equal scores are common. mmaction2 leaves them to numpy's sort, which favours high ids
-    or none; here top-k agrees with ``argmax`` and with what is read from kept scores.
-    """
-    order = np.argsort(-scores, axis=1, kind="stable")
-    places = np.empty_like(order)
-    np.put_along_axis(places, order, np.arange(scores.shape[1])[None], axis=1)
-    return places
 
 
 def _mean_class(

@@ -31,7 +31,6 @@ _HEAVY = (
     "bench.data.pipelines.vificlip",
     "bench.engine.evaluate",
     "bench.engine.train",
-    "mmaction.evaluation",
     "open_clip",
 )
 """Modules whose import takes seconds in all."""

@@ -59,11 +59,11 @@ def _session_of(leader: locks.Holder | None) -> int | None:
 
 def _session(entry: Path) -> int | None:
     try:
-        text = (entry / "stat").read_text()
+        facts = (entry / "stat").read_bytes()
     except OSError:
         return None
-    fields = text[text.rindex(")") + 2 :].split()
-    return None if fields[0] == "Z" else int(fields[3])
+    fields = locks.after_name(facts)
+    return None if fields[0] == b"Z" else int(fields[3])
 
 
 def _environment(entry: Path) -> list[bytes]:

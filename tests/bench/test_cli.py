@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -20,12 +20,17 @@ def test_help_is_quick_and_imports_nothing_heavy() -> None:
         "heavy = {'torch', 'numpy', 'pandas', 'mmengine', 'pydantic', 'rich'} & set(sys.modules);"
         "print(code, sorted(heavy), file=sys.stderr)"
     )
-    began = time.perf_counter()
+    began = _of_children()
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    # 0.3 s is asked for on an idle machine; tests run beside others.
-    assert time.perf_counter() - began < 2.0
+    # 0.3 s is asked for; processor time, since tests run beside others.
+    assert _of_children() - began < 1.0
     assert done.stderr == "0 []\n"
     assert all(f"\n  {verb} " in done.stdout for verb in VERBS)
+
+
+def _of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -55,11 +60,24 @@ def test_an_unknown_flag_gets_the_nearest_one(capsys: pytest.CaptureFixture[str]
     )
 
 
-def test_a_flag_with_a_wrong_value_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("flag", "value", "allowed"),
+    [
+        ("--jobs", "0", "1 or more"),
+        ("--jobs-per-gpu", "two", "1 or more"),
+        ("--jobs", "\u00b2", "1 or more"),
+        ("--timeout", "-5", "more than 0"),
+        ("--stall", "nan", "more than 0"),
+        ("--grace", "soon", "more than 0"),
+    ],
+)
+def test_a_flag_with_a_wrong_value_is_a_usage_error(
+    capsys: pytest.CaptureFixture[str], flag: str, value: str, allowed: str
+) -> None:
     with pytest.raises(SystemExit) as caught:
-        main(["run", "--all", "--jobs", "0"])
+        main(["run", "--all", flag, value])
     assert caught.value.code == 2
-    assert "argument --jobs: got 0, allowed: 1 or more" in capsys.readouterr().err
+    assert f"argument {flag}: got {value}, allowed: {allowed}" in capsys.readouterr().err
 
 
 def test_run_wants_to_be_told_what(capsys: pytest.CaptureFixture[str]) -> None:

@@ -188,6 +188,28 @@ def test_clips_that_are_trained_and_scored_are_refused(tmp_path: Path) -> None:
     )
 
 
+def test_clips_that_the_training_it_starts_from_has_seen_are_refused_too(tmp_path: Path) -> None:
+    chosen = Selection(methods=("vl-prompting",), settings=("few-shot",), datasets=("hmdb51",))
+    changes = _lists(tmp_path / "lists", ["a.avi", "b.avi"], ["c.avi"])
+    source = tmp_path / "lists" / "source.txt"
+    changes |= {
+        "datasets.kinetics400.root": changes["datasets.hmdb51.root"],
+        "datasets.kinetics400.lists": {"train": str(source)},
+        "datasets.kinetics400.labels": changes["datasets.hmdb51.labels"],
+    }
+    source.write_text("d.avi 0\n")
+    plan = make_plan(load_config("paper", changes), chosen)
+    (scored,) = (job for job in plan.jobs.values() if isinstance(job, EvaluateJob))
+    assert len(plan.jobs) == 3
+    source.write_text("c.avi 0\n")
+    with pytest.raises(DataError) as caught:
+        make_plan(load_config("paper", changes), chosen)
+    assert caught.value.what == ("1 of 1 clips of hmdb51/val1 are also in the training list train")
+    allowed = make_plan(load_config("paper", {**changes, "allow_overlap": True}), chosen)
+    (marked,) = (job for job in allowed.jobs.values() if isinstance(job, EvaluateJob))
+    assert (scored.overlap, marked.overlap) == (0, 1)
+
+
 def test_a_list_that_changed_is_another_job(tmp_path: Path) -> None:
     chosen = Selection(methods=("vifi-clip",), settings=("few-shot",), datasets=("hmdb51",))
     first = make_plan(load_config("paper", _lists(tmp_path / "1", ["a.avi"], ["c.avi"])), chosen)

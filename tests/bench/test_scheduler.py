@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,7 @@ from bench.plan import Plan
 from bench.scheduler import Limits, Outcome
 from results import locks
 from results.records import Failure
-from results.store import RunStore
+from results.store import LOCK, LOG, RunStore
 from tests.bench import scripted_run
 from tests.bench.scripted_run import DEFAULT, keys_by_name, small_plan, write_scripts
 
@@ -254,6 +255,41 @@ def test_after_kill_9_of_the_scheduler_its_jobs_end_and_are_adopted(world: World
     assert outcome.failed == {}
     assert world.attempts()["train-4"] == 1
     assert all(world.store.record(key) for key in world.plan.jobs)
+
+
+HOLDER = """
+import sys
+from pathlib import Path
+from results import locks
+
+assert locks.take(Path(sys.argv[1]), attempt=1) is not None
+input()
+"""
+
+
+@pytest.mark.parametrize("held_s", [0, 4])
+def test_a_job_that_somebody_else_began_meanwhile_is_waited_for(
+    world: World, held_s: float
+) -> None:
+    world.write(train_4="sleep 2; " + DEFAULT)
+    folder = world.store.job_folder(world.keys["score-none"])
+
+    def begin_and_let_go() -> None:
+        world.holder("train-4")
+        other = subprocess.Popen(
+            [sys.executable, "-c", HOLDER, folder / LOCK], stdin=subprocess.PIPE, cwd=ROOT
+        )
+        log = folder / "attempts" / "1" / LOG
+        eventually(lambda: log.exists() and "another process runs this job" in log.read_text())
+        time.sleep(held_s)
+        other.communicate(b"\n")
+
+    elsewhere = threading.Thread(target=begin_and_let_go)
+    elsewhere.start()
+    outcome = world.run(slots=1)
+    elsewhere.join()
+    assert outcome.failed == {}
+    assert world.attempts()["score-none"] == 2
 
 
 def test_after_kill_9_of_everything_the_next_run_starts_the_job_again(world: World) -> None:

@@ -129,6 +129,7 @@ def test_numbers_of_another_protocol_are_not_ranked_and_say_what_differs(tmp_pat
         ("pretraining", "something else", False),
         ("checkpoint", "best on test", False),
         ("checkpoint", "none (zero-shot)", True),
+        ("checkpoint", "released", False),
         ("prompts", ("another prompt",), True),
         ("pipeline", "another", True),
         ("precision", "amp-fp16", True),

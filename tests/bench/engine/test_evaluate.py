@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from bench.engine.train import run_training
 from bench.errors import DataError, UsageError, WeightsError
 from bench.jobs import EvaluateJob
 from results.records import EvaluationRecord
-from results.run_folder import scored_hits
+from results.run_folder import TOP_K, scored_hits
 from tests.bench.engine.world import World, add_classes, make_world
 
 HALF_ULP = 2e-3
@@ -288,14 +289,26 @@ def test_bad_clips_under_a_policy(damaged: World, tmp_path: Path, policy: str, s
     assert sorted(found.ids) == sorted(clean.ids)
 
 
-def test_the_kept_scores_give_the_recorded_metrics_where_classes_are_nearly_as_good(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def nearly_equal(scores: torch.Tensor, views: int) -> torch.Tensor:
-        return 14.0 + 1e-3 * scores.argsort(dim=1).argsort(dim=1)
+def nearly_as_good(scores: torch.Tensor, views: int) -> torch.Tensor:
+    return 14.0 + 1e-3 * scores.argsort(dim=1).argsort(dim=1)
 
-    monkeypatch.setattr("bench.engine.evaluate.fuse_views", nearly_equal)
-    found = run(world.evaluate_job(), tmp_path / "job")
+
+def nearly_as_bad(scores: torch.Tensor, views: int) -> torch.Tensor:
+    # Half floats are further apart than this where they are that far below the best.
+    return -1e-3 * scores.argsort(dim=1) - 20.0 * (scores < scores.amax(dim=1, keepdim=True))
+
+
+def equal(scores: torch.Tensor, views: int) -> torch.Tensor:
+    return torch.zeros_like(scores)
+
+
+@pytest.mark.parametrize("made_up", [nearly_as_good, nearly_as_bad, equal])
+def test_the_kept_scores_give_the_recorded_metrics(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made_up: Callable[..., Any]
+) -> None:
+    monkeypatch.setattr("bench.engine.evaluate.fuse_views", made_up)
+    found = run(world.evaluate_job(metrics=("top1", "top2")), tmp_path / "job")
+    monkeypatch.setitem(TOP_K, "top2", 2)
     for metric, value in found.record.metrics.items():
         hits = scored_hits(found.record, tmp_path / "job", metric)
         assert hits is not None

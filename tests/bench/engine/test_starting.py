@@ -49,3 +49,20 @@ def test_a_file_that_lacks_what_is_trained_is_refused(world: World, released: Pa
     method = build_method(job, SOURCE_CLASSES).method
     with pytest.raises(WeightsError, match=r"1 missing: prompt_learner\.ctx"):
         fill_for_scoring(method, job, {})
+
+
+def test_another_file_than_was_planned_with_is_refused(world: World, released: Path) -> None:
+    job = scoring(world, released)
+    planned = file_sha256(released)
+    content = torch.load(released, weights_only=True)
+    content["epoch"] = 1
+    torch.save(content, released)
+    method = build_method(job, SOURCE_CLASSES).method
+    with pytest.raises(WeightsError) as caught:
+        fill_for_scoring(method, job, {})
+    assert str(caught.value) == (
+        "released.pth is not the file that was planned with\n"
+        f"  got:     sha256 {file_sha256(released)}\n"
+        f"  allowed: sha256 {planned}\n"
+        "  next:    put the planned file back, or plan again"
+    )

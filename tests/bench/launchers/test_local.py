@@ -144,6 +144,21 @@ def test_a_killed_job_is_reported_with_its_signal(store: RunStore, launcher: Loc
     assert end["signal"] == 9
 
 
+@pytest.mark.parametrize(("kills", "expected"), [((3, 4), True), ((3, 3), False)])
+def test_a_kill_for_memory_is_told_from_others(
+    store: RunStore,
+    launcher: LocalLauncher,
+    monkeypatch: pytest.MonkeyPatch,
+    kills: tuple[int, int],
+    expected: bool,
+) -> None:
+    # What the kernel counts for our control group, before and after.
+    counted = iter(kills)
+    monkeypatch.setattr(inventory, "kills_for_memory", lambda: next(counted))
+    launcher.start(attempt(store, "job", "sh", "-c", "kill -9 $$"))
+    assert ends(launcher) == [Ended("job", -9, signal.SIGKILL, out_of_memory=expected)]
+
+
 def test_stopping_asks_first_and_kills_after_the_grace_time(
     store: RunStore, launcher: LocalLauncher
 ) -> None:

@@ -46,6 +46,29 @@ def test_a_reused_process_id_is_a_stranger(
     assert left_behind(folder, Holder(bystander.pid, since - 1)) == []
 
 
+def test_a_strangers_name_may_be_no_text(folder: Path) -> None:
+    # The system keeps fifteen bytes of it and so cuts the last letter in two.
+    renamed = (
+        "open('/proc/self/comm', 'wb').write('\u00e9'.encode() * 9); print(flush=True); input()"
+    )
+    stranger = subprocess.Popen(
+        [sys.executable, "-c", renamed],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        assert stranger.stdout is not None
+        stranger.stdout.readline()
+        with pytest.raises(UnicodeDecodeError):
+            Path(f"/proc/{stranger.pid}/stat").read_bytes().decode()
+        assert locks.born(stranger.pid) is not None
+        assert left_behind(folder, None) == []
+    finally:
+        stranger.kill()
+        stranger.communicate()
+
+
 def test_members_of_a_dead_leaders_session_are_found(folder: Path) -> None:
     script = "sleep 60 & echo $!; exit 0"
     leader = subprocess.Popen(

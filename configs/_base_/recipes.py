@@ -9,6 +9,9 @@ _yaml = "ViFi-CLIP release e2d1948, yaml files"
 _code = "ViFi-CLIP release e2d1948, code"
 _docs = "ViFi-CLIP release e2d1948, docs/TRAIN.md (USE overridden, same hyper-parameters)"
 
+_hard_labels = dict(label_smoothing=0.0, mixup_alpha=0.0, cutmix_alpha=0.0)
+_frames_as_they_are = dict(color_jitter=0.0, gray_scale=0.0, flip=0.0)
+
 recipes = dict(
     common=dict(
         source=_yaml,
@@ -153,9 +156,7 @@ recipes = dict(
             warmup_epochs=5,
             schedule="actionclip",
             lr_min_ratio=0.0,
-            label_smoothing=0.0,
-            mixup_alpha=0.0,
-            cutmix_alpha=0.0,
+            **_hard_labels,
             replicas=1,
             accumulation=1,
         ),
@@ -212,12 +213,8 @@ recipes = dict(
             micro_batch=64,
             replicas=1,
             accumulation=1,
-            label_smoothing=0.0,
-            mixup_alpha=0.0,
-            cutmix_alpha=0.0,
-            color_jitter=0.0,
-            gray_scale=0.0,
-            flip=0.0,
+            **_hard_labels,
+            **_frames_as_they_are,
             precision="fp32",
             views_clips=5,
             views_crops=1,
@@ -261,12 +258,8 @@ recipes = dict(
             warmup_epochs=0,
             schedule="cosine",
             lr_min_ratio=0.0,
-            label_smoothing=0.0,
-            mixup_alpha=0.0,
-            cutmix_alpha=0.0,
-            color_jitter=0.0,
-            gray_scale=0.0,
-            flip=0.0,
+            **_hard_labels,
+            **_frames_as_they_are,
             randaug_ops=4,
             randaug_magnitude=7,
             precision="fp32",

@@ -20,7 +20,7 @@ from bench.data.folder_index import FolderIndex, FolderListing, index_folder
 from bench.data.manifest import Manifest, ManifestReport, build_manifest, read_manifest
 from bench.errors import DataError
 
-VERSION = 2
+VERSION = 3
 UNSETTLED_NS = 2_000_000_000
 """A folder that changed this shortly before it was listed may change again at the same time."""
 

@@ -181,4 +181,4 @@ def _annotations(
     clips = tuple(
         AnnotatedClip(path, ids[name], splits.get(path, ())) for path, name in classes.items()
     )
-    return Annotations(tuple(names), clips, tuple(files), 0, conflicts)
+    return Annotations(tuple(names), clips, tuple(files), 0, conflicts, in_place=True)

@@ -70,7 +70,7 @@ class Selection:
         of_table = {config.table_of(name): name for name in config.settings}
         for number in self.tables:
             if f"T{number}" not in of_table:
-                raise unknown_name("table", str(number), [table[1:] for table in of_table])
+                raise _no_table(number, config.name, [table[1:] for table in of_table])
         named = {*self.settings, *(of_table[f"T{number}"] for number in self.tables)}
         if self.settings and self.tables:
             named = set(self.settings) & {of_table[f"T{number}"] for number in self.tables}
@@ -88,6 +88,18 @@ class Selection:
             ("--table", self.tables),
         ]
         return " ".join(f"{flag} {value}" for flag, values in parts for value in values) or "--all"
+
+
+def _no_table(number: int, config: str, allowed: Sequence[str]) -> UsageError:
+    """Some tables of the paper have configurations of their own; those are named."""
+    from bench.config import CONFIGS
+
+    others = sorted(file.stem for file in CONFIGS.glob(f"*table{number}.py"))
+    return UsageError(
+        f"configuration '{config}' has no table {number}",
+        allowed=", ".join(allowed),
+        next_step=" or ".join(f"--config {name}" for name in others) or None,
+    )
 
 
 def _known(kind: str, names: Iterable[str], allowed: Iterable[str]) -> None:

@@ -97,18 +97,27 @@ def _job_folder(text: str) -> Path:
         run = run.parent
     found = [place for place in sorted(run.glob("jobs/*")) if (place / "job.json").is_file()]
     if not found:
-        raise DataError(f"there are no jobs in {run}", got=text, allowed="--run RUN/KEY")
+        whole = any(Path(text).glob("jobs/*/job.json"))
+        raise DataError(
+            f"{text} is a run; which of its trainings?" if whole else f"there are no jobs in {run}",
+            got=text,
+            allowed="--run RUN/KEY",
+            next_step=f"--run '{Path(text)}/?' lists its trainings" if whole else None,
+        )
     matching = [place for place in found if place.name.startswith(key)]
     if len(matching) != 1:
         from bench.jobs import job_name, load_job
 
         trainings = [place for place in found if (place / "checkpoint.safetensors").is_file()]
-        shown = [
-            f"{place.name[:8]} {job_name(load_job(place / 'job.json'))}" for place in trainings
-        ]
+        shown = sorted(
+            (job_name(load_job(place / "job.json")), place.name[:8])
+            for place in trainings
+            if place in matching or not matching
+        )
         raise DataError(
-            f"{len(matching)} jobs of {run} have a key that begins with '{key}'",
-            allowed="; ".join(shown[:10]) + ("; …" if len(shown) > 10 else "") or "(no training)",
+            f"{len(matching) or 'no'} jobs of {run} have a key that begins with '{key}'",
+            allowed="\n           ".join(f"{digits}  {name}" for name, digits in shown)
+            or "(no training)",
         )
     return matching[0]
 

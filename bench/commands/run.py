@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from bench import launchers
 from bench.commands import matrix_flags
+from bench.commands.numbers import at_least_one, seconds
 from bench.errors import BenchError, DataError, UsageError
 
 if TYPE_CHECKING:
@@ -29,10 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--launcher", default="local", choices=launchers.names())
     parser.add_argument("--gpus", type=int, metavar="N", help="GPUs to use (default: all; 0: CPU)")
     parser.add_argument(
-        "--jobs-per-gpu", type=_positive, default=1, metavar="N", help="jobs that share a GPU"
+        "--jobs-per-gpu", type=at_least_one, default=1, metavar="N", help="jobs that share a GPU"
     )
     parser.add_argument(
-        "--jobs", type=_positive, metavar="N", help="jobs at once on the CPU (default: cores)"
+        "--jobs", type=at_least_one, metavar="N", help="jobs at once on the CPU (default: cores)"
     )
     parser.add_argument(
         "--rerun",
@@ -42,20 +43,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "are; always: everything selected; never: only report",
     )
     parser.add_argument("--dry-run", action="store_true", help="the same as: bench plan")
-    parser.add_argument("--timeout", type=float, metavar="S", help="give a job up after S seconds")
     parser.add_argument(
-        "--stall", type=float, metavar="S", help="give a job up after S seconds without progress"
+        "--timeout", type=seconds, metavar="S", help="give a job up after S seconds"
     )
     parser.add_argument(
-        "--grace", type=float, default=30.0, metavar="S", help="seconds a job has to save and stop"
+        "--stall", type=seconds, metavar="S", help="give a job up after S seconds without progress"
+    )
+    parser.add_argument(
+        "--grace",
+        type=seconds,
+        default=30.0,
+        metavar="S",
+        help="seconds a job has to save and stop",
     )
     parser.add_argument("--plain", action="store_true", help="lines instead of the live display")
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"got {text}, allowed: 1 or more")
-    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:

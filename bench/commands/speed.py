@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from bench.commands.numbers import at_least_one
 from bench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -63,9 +64,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ),
         ("--threads", "threads on the CPU (default: torch's)"),
     ):
-        parser.add_argument(flag, type=_positive, metavar="N", help=what)
+        parser.add_argument(flag, type=at_least_one, metavar="N", help=what)
     parser.add_argument(
-        "--batch", type=_positive, default=4, metavar="N", help="views timed at once (default: 4)"
+        "--batch",
+        type=at_least_one,
+        default=4,
+        metavar="N",
+        help="views timed at once (default: 4)",
     )
     parser.add_argument(
         "--device", choices=("cpu", "cuda"), help="default: cuda where there is one"
@@ -242,9 +247,3 @@ def _device(wanted: str | None) -> torch.device:
             next_step="bench speed --device cpu, or run it where nvidia-smi lists a GPU",
         )
     return torch.device("cuda", 0) if there and wanted != "cpu" else torch.device("cpu")
-
-
-def _positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"got {text}, allowed: 1 or more")
-    return int(text)

@@ -64,4 +64,5 @@ def dump_frames(
     if seed is not None:
         seed_everything(seed)
     made = run(video)
-    write_atomically(out, save({"frame_inds": made.frame_inds, "u8": made.frames}))
+    content = save({"frame_inds": made.frame_inds, "u8": made.frames})
+    write_atomically(out, content, flag="--out FILE")

@@ -253,7 +253,13 @@ def _unlisted(sizes: dict[str, int], claimed: set[str], stems: Counter[str]) -> 
 def _nothing_found(
     dataset: str, annotations: Annotations, index: FolderIndex, files: int
 ) -> DataError:
-    example = annotations.clips[0].path if annotations.clips else "(none)"
+    if not annotations.clips:
+        return DataError(
+            f"the annotations of {dataset} name no clip",
+            got=", ".join(map(str, annotations.files[:3])) or "no file",
+            next_step="fetch the annotation files again: these are empty",
+        )
+    example = annotations.clips[0].path
     archives = sorted(
         path.name for path in index.root.iterdir() if path.suffix.lower() in _ARCHIVES
     )

@@ -27,13 +27,6 @@ def byte_size(text: str) -> int:
     return size
 
 
-def at_least_one(text: str) -> int:
-    """A flag's value that counts something."""
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"got {text}, allowed: 1 or more")
-    return int(text)
-
-
 @contextmanager
 def counter(verb: str) -> Iterator[Callable[[int, int], None]]:
     """A line on the terminal that counts up; nothing where the output goes to a file."""

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.commands.data.arguments import at_least_one
+from bench.commands.numbers import at_least_one, seconds
 
 if TYPE_CHECKING:
     from bench.data.checking.targets import CheckTarget
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--jobs", type=at_least_one, metavar="N", help="processes (default: cores)")
     parser.add_argument(
-        "--time-limit", type=_positive, default=60.0, metavar="S", help="for a clip (default: 60)"
+        "--time-limit", type=seconds, default=60.0, metavar="S", help="for a clip (default: 60)"
     )
     parser.add_argument(
         "--memory-limit",
@@ -46,16 +46,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cache", type=Path, metavar="DIR", help="where verdicts are kept")
     parser.add_argument("--out", type=Path, metavar="DIR", help="for bad.txt and check.json")
     parser.add_argument("--json", action="store_true", help="print check.json instead")
-
-
-def _positive(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"got {text}, allowed: more than 0")
-    return value
 
 
 def run(args: argparse.Namespace) -> int:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
-    from bench.commands.data.arguments import at_least_one
+    from bench.commands.numbers import at_least_one, seconds
 
     parser.add_argument("--videos", type=Path, required=True, metavar="DIR", help="only read")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="made if need be")
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--jobs", type=at_least_one, metavar="N", help="processes (default: one a core)"
     )
     parser.add_argument(
-        "--time-limit", type=float, default=900.0, metavar="S", help="seconds for one video"
+        "--time-limit", type=seconds, default=900.0, metavar="S", help="seconds for one video"
     )
 
 

@@ -12,6 +12,7 @@ from bench.data.catalogue import stems_name_clips
 from bench.data.folder_index import UNFINISHED_SUFFIXES, VIDEO_SUFFIXES, index_folder, stem_of
 from bench.data.lists import locate_clips, read_list
 from bench.data.named_lists import named_lists, source_of
+from bench.data.prepared import FORMATS
 from bench.data.sources import DatasetSource, MissingDataError
 from bench.errors import DataError, UsageError, nearest
 
@@ -136,7 +137,10 @@ def dataset_target(config: RunConfig, dataset: str, only: Sequence[str] = ()) ->
             f"the configuration names no folder for the videos of {dataset}",
             next_step=f"set datasets.{dataset}.root in the configuration",
         )
-    _require_folder(root, f"check 'root' of {dataset} in the configuration")
+    step = f"check 'root' of {dataset} in the configuration"
+    if dataset in FORMATS:
+        step = f"bench data prepare {dataset} --videos <folder> --annotations <folder>; or {step}"
+    _require_folder(root, step)
     if not lists:
         return replace(_indexed(source, root), name=dataset)
     found: list[tuple[str, Path]] = []

@@ -97,8 +97,14 @@ def test_a_training_of_ones_own(
     )
     assert main(["predict", *videos, "--run", str(world.root / "run/zz"), *classes]) == 1
     assert capsys.readouterr().err == (
-        f"bench: 0 jobs of {world.root / 'run'} have a key that begins with 'zz'\n"
-        f"  allowed: {trained.name[:8]} train vifi-clip squares/all\n"
+        f"bench: no jobs of {world.root / 'run'} have a key that begins with 'zz'\n"
+        f"  allowed: {trained.name[:8]}  train vifi-clip squares/all\n"
+    )
+    run = world.root / "run"
+    assert main(["predict", *videos, "--run", str(run), *classes]) == 1
+    assert capsys.readouterr().err == (
+        f"bench: {run} is a run; which of its trainings?\n  got:     {run}\n"
+        f"  allowed: --run RUN/KEY\n  next:    --run '{run}/?' lists its trainings\n"
     )
 
 

@@ -386,3 +386,14 @@ def test_clips_of_ones_own_are_found_where_their_table_says(tmp_path: Path) -> N
     manifest, report = build_manifest("mine", annotations, index_folder(tmp_path))
     assert {row.path: row.class_id for row in manifest.rows} == listed
     assert report.missing == ("mon/1.mp4",)
+
+
+def test_annotations_without_a_line_are_said_to_be_empty(tmp_path: Path) -> None:
+    (tmp_path / "v").mkdir()
+    empty = Annotations(("a",), (), (Path("train.csv"),))
+    with pytest.raises(DataError) as error:
+        build_manifest("kinetics400", empty, index_folder(tmp_path / "v"))
+    assert str(error.value) == (
+        "the annotations of kinetics400 name no clip\n  got:     train.csv\n"
+        "  next:    fetch the annotation files again: these are empty"
+    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import settings as settings_room
 from bench.config import RunConfig
+from bench.data.catalogue import CATALOGUE
 from bench.errors import UsageError, unknown_name
 
 
@@ -48,6 +49,9 @@ class Selection:
         """
         _known("method", self.methods, config.methods)
         _known("setting", self.settings, config.settings)
+        for name in self.datasets:
+            if name in CATALOGUE and name not in config.datasets:
+                raise _elsewhere(name, config)
         _known("dataset", self.datasets, config.datasets)
         chosen = self._settings(config)
         found = [
@@ -88,6 +92,16 @@ class Selection:
             ("--table", self.tables),
         ]
         return " ".join(f"{flag} {value}" for flag, values in parts for value in values) or "--all"
+
+
+def _elsewhere(dataset: str, config: RunConfig) -> UsageError:
+    """A dataset that other configurations have."""
+    other = "mini" if CATALOGUE[dataset].synthetic else "paper"
+    return UsageError(
+        f"dataset '{dataset}' is not in configuration '{config.name}'",
+        allowed=", ".join(sorted(config.datasets)),
+        next_step=f"--config {other}" if other != config.name else None,
+    )
 
 
 def _no_table(number: int, config: str, allowed: Sequence[str]) -> UsageError:

@@ -123,14 +123,17 @@ def _job_folder(text: str) -> Path:
 
 
 def _of_config(args: argparse.Namespace) -> Predictor:
+    if args.method is None:
+        raise UsageError(
+            "which method?",
+            got="neither --method nor --run",
+            allowed="--method NAME (bench methods lists them), or --run RUN/KEY",
+            next_step="--method vanilla-clip needs no training",
+        )
     import methods
     from bench.config import load_config
     from bench.prediction import from_config
 
-    if args.method is None:
-        raise UsageError(
-            "which method?", next_step="--method NAME (bench methods lists them), or --run RUN/KEY"
-        )
     broken = methods.load_plugins(args.plugin)
     if broken:
         raise UsageError("\n".join(map(str, broken)), next_step="mend the file, or drop it")
@@ -151,7 +154,13 @@ def _of_config(args: argparse.Namespace) -> Predictor:
 
 
 def _text(found: Predictions) -> str:
-    lines = [f"{found.method} on {found.backbone}, checkpoint: {found.checkpoint}"]
+    seen = f" ({found.pretraining})" if found.pretraining else ""
+    lines = [f"{found.method} on {found.backbone}{seen}, checkpoint: {found.checkpoint}"]
+    if found.synthetic:
+        lines.append(
+            "Synthetic data: this CLIP knows coloured shapes and nothing else. For real videos: "
+            "--config paper"
+        )
     lines.append("prompts, the first: " + ", ".join(f"'{prompt}'" for prompt in found.prompts))
     for video in found.videos:
         lines += _lines(video)

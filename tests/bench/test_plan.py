@@ -119,6 +119,12 @@ def test_a_recipe_value_changes_the_trainings_and_what_they_feed(tmp_path: Path)
     [
         (Selection(methods=("vifi-clp",)), "unknown method 'vifi-clp'; did you mean 'vifi-clip'?"),
         (Selection(settings=("few-sho",)), "unknown setting 'few-sho'; did you mean 'few-shot'?"),
+        (
+            Selection(datasets=("mini-ssv2",)),
+            "dataset 'mini-ssv2' is not in configuration 'paper'\n"
+            "  allowed: hmdb51, kinetics400, kinetics600, msrvtt, ssv2, ucf101\n"
+            "  next:    --config mini",
+        ),
         (Selection(datasets=("hmdb",)), "unknown dataset 'hmdb'; did you mean 'hmdb51'?"),
         (
             Selection(tables=(7,)),

@@ -148,6 +148,7 @@ class RunConfig(_Frozen):
     )
     cache_limit: int | None = Field(
         default=None,
+        ge=0,
         description="bytes of kept frames, for example '50G'; None: half of the disk's free space",
     )
     workers: int = Field(default=0, ge=0, description="decoding processes a job")
@@ -255,6 +256,13 @@ def load_config(
         raw = Config.fromfile(str(file), import_custom_modules=False, lazy_import=False)
     except BenchError:
         raise  # what a dataset that was prepared lacks, with the command that mends it
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"configuration {file.name} names a file that is not there: {error}",
+            got=str(file),
+            next_step=f"`_base_` is relative to {file.name} itself, unless it begins with '/'; "
+            f"the configurations that come with the project lie in {CONFIGS}",
+        ) from error
     except Exception as error:
         raise UsageError(
             f"configuration {file.name} cannot be read: {type(error).__name__}: {error}",
@@ -298,8 +306,9 @@ def _messages(error: ValidationError, prefix: str, tree: Mapping[str, Any]) -> l
         location = ".".join(str(part) for part in problem["loc"])
         where = ": ".join(part for part in (prefix, location) if part)
         if problem["type"] == "extra_forbidden":
-            guess = nearest(str(problem["loc"][-1]), _fields_at(problem["loc"][:-1]))
-            hint = f"; did you mean '{guess}'?" if guess else ""
+            fields = _fields_at(problem["loc"][:-1])
+            guess = nearest(str(problem["loc"][-1]), fields)
+            hint = f"; did you mean '{guess}'?" if guess else f"; allowed: {', '.join(fields)}"
             lines.append(f"{where}: unknown key{hint}")
         elif problem["type"] == "missing":
             lines.append(f"{where}: missing")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +14,7 @@ import settings as settings_room
 from bench.data.catalogue import CATALOGUE
 from bench.errors import ConfigError, nearest
 from bench.recipe import Recipe
+from settings.base import wanted_form
 
 if TYPE_CHECKING:
     from bench.config import MethodConfig, RunConfig
@@ -37,10 +41,10 @@ def cross_check(config: RunConfig) -> list[str]:
     """
     import methods as methods_room
 
-    if config.plugins:
-        methods_room.load_plugins([Path(plugin) for plugin in config.plugins])
+    for broken in methods_room.load_plugins([Path(plugin) for plugin in config.plugins]):
+        _tell(f"bench: {broken}")
     rows = list(config.methods)
-    errors = _dataset_errors(config)
+    errors = _name_errors(config) + _backbone_errors(config) + _dataset_errors(config)
     for row, method in config.methods.items():
         where = f"methods.{row}"
         errors += unknown_names(
@@ -73,6 +77,29 @@ def cross_check(config: RunConfig) -> list[str]:
     return errors or _recipe_errors(config)
 
 
+@cache
+def _tell(text: str) -> None:
+    """Say something that is no error, once."""
+    print(text, file=sys.stderr)
+
+
+def _name_errors(config: RunConfig) -> list[str]:
+    """The name is that of the run folder, so it may be no path."""
+    if _NAME.fullmatch(config.name):
+        return []
+    return [f"name: '{config.name}' is no name; letters, digits, '-', '_' and '.' are"]
+
+
+def _backbone_errors(config: RunConfig) -> list[str]:
+    """A model that open_clip does not know; its list is read without the slow import."""
+    model = config.backbone.model
+    package = find_spec("open_clip")
+    if model.endswith(".json") or package is None or package.origin is None:
+        return []
+    known = [file.stem for file in (Path(package.origin).parent / "model_configs").glob("*.json")]
+    return unknown_names("backbone.model", "CLIP model", [model], known)
+
+
 def _setting_errors(config: RunConfig) -> list[str]:
     rows, datasets = list(config.methods), list(config.datasets)
     errors: list[str] = []
@@ -85,9 +112,23 @@ def _setting_errors(config: RunConfig) -> list[str]:
         if not missing:
             known = list(settings_room.get(name).options)
             errors += unknown_names(f"{where}.options", "option", list(setting.options), known)
+            formless = _formless(f"{where}.options", setting.options)
+            errors += formless
             source = config.setting_options(name).get("source")
-            errors += unknown_names(f"{where}.options.source", "dataset", _some(source), datasets)
+            if not formless:
+                where = f"{where}.options.source"
+                errors += unknown_names(where, "dataset", _some(source), datasets)
     return errors
+
+
+def _formless(where: str, options: Mapping[str, object]) -> list[str]:
+    """Options of a setting whose values are of the wrong kind."""
+    wanted = {option: wanted_form(option, value) for option, value in options.items()}
+    return [
+        f"{where}.{option}: got {options[option]!r}, allowed: {form}"
+        for option, form in wanted.items()
+        if form is not None
+    ]
 
 
 def _dataset_errors(config: RunConfig) -> list[str]:
@@ -128,7 +169,8 @@ def _some(name: str | None) -> list[str]:
 
 
 def _recipe_errors(config: RunConfig) -> list[str]:
-    errors: dict[str, None] = {}
+    """Cells without a valid recipe; what is wrong in many of them alike is said once."""
+    cells: dict[str, dict[str, None]] = {}
     for setting, chosen in config.settings.items():
         source = config.setting_options(setting).get("source")
         for row in config.rows(setting):
@@ -136,5 +178,11 @@ def _recipe_errors(config: RunConfig) -> list[str]:
                 try:
                     config.recipe_for(row, setting, dataset)
                 except ConfigError as error:
-                    errors.update(dict.fromkeys(error.errors))
-    return list(errors)
+                    for text in error.errors:
+                        cell, _, problem = text.partition(": ")
+                        cells.setdefault(problem, {})[cell] = None
+    return [
+        f"{next(iter(alike))}: {problem}"
+        + (f"; likewise in {len(alike) - 1} more cells" if len(alike) > 1 else "")
+        for problem, alike in cells.items()
+    ]

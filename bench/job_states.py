@@ -12,6 +12,9 @@ from results.records import EvaluationRecord, Failure, TrainRecord
 from results.store import RunStore
 
 Rerun = Literal["failed", "missing", "always", "never"]
+_FACTS = 160
+"""Characters of what was got and what is allowed that a line of a failure shows."""
+
 State = Literal[
     "cached", "to run", "waiting", "running", "failed", "needs data", "blocked", "not needed"
 ]
@@ -110,7 +113,11 @@ def _news(key: str, store: RunStore, rerun: Rerun) -> str:
 
 
 def described(failure: Failure) -> str:
-    """A failure in one line: ``user: ValueError: ...``."""
+    """A failure in one line: ``user: ValueError: ...``, with what was got and what is allowed."""
     lines = failure.message.strip().splitlines() or ["no message"]
-    traceback = lines[0].startswith("Traceback")
-    return f"{failure.reason}: {lines[-1 if traceback else 0]}"
+    if lines[0].startswith("Traceback"):
+        return f"{failure.reason}: {lines[-1]}"
+    facts = [line.strip() for line in lines[1:3] if line.startswith(("  got: ", "  allowed: "))]
+    told = "; ".join(" ".join(fact.split()) for fact in facts)
+    short = told if len(told) <= _FACTS else told[:_FACTS] + "…"
+    return f"{failure.reason}: {lines[0]}" + (f" ({short})" if told else "")

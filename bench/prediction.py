@@ -14,6 +14,7 @@ import torch
 import methods as methods_room
 from bench.config import RunConfig
 from bench.data.clips import Clip, ClipSet
+from bench.data.mini_world.clip import MODEL_FILE
 from bench.engine.build import build_method
 from bench.engine.checkpoint import WEIGHTS
 from bench.engine.evaluate import Scored, Scorer
@@ -81,6 +82,8 @@ class Predictions:
     Attributes:
         method: Adapter.
         backbone: CLIP's architecture.
+        pretraining: What its weights were trained on, as far as it is stated.
+        synthetic: It is the mini world's CLIP.
         checkpoint: The weights on top of CLIP, or "none".
         prompts: What the first classes' names were turned into.
         videos: In the order of the command line.
@@ -88,6 +91,8 @@ class Predictions:
 
     method: str
     backbone: str
+    pretraining: str
+    synthetic: bool
     checkpoint: str
     prompts: tuple[str, ...]
     videos: tuple[Prediction, ...]
@@ -242,6 +247,8 @@ def predict(
     return Predictions(
         method=job.method.adapter,
         backbone=built.backbone.name,
+        pretraining=built.backbone.pretraining,
+        synthetic=Path(job.backbone.model) == MODEL_FILE,
         checkpoint=predictor.checkpoint,
         prompts=tuple(built.method.prompts[:3]),
         videos=tuple(found[name] for name in named),

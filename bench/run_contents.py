@@ -38,8 +38,12 @@ class JobView:
     holder: Holder | None = None
 
 
-def find_run(given: str | None) -> RunStore:
+def find_run(given: str | None, flag: str = "--run DIR") -> RunStore:
     """The run folder that was named, or the one that was planned last.
+
+    Args:
+        given: What was named.
+        flag: How a command line names one, for the error.
 
     Raises:
         DataError: It is no run folder, or there is none.
@@ -50,16 +54,17 @@ def find_run(given: str | None) -> RunStore:
                 return RunStore(folder)
         names = [path.parent.name for path in RUNS.glob(f"*/{PLAN_NAME}")]
         guess = nearest(Path(given).name, names)
+        there = "it has no " + PLAN_NAME if Path(given).is_dir() else "there is no such folder"
         raise DataError(
-            f"{given} is no run folder: it has no {PLAN_NAME}"
+            f"{given} is no run folder: {there}"
             + (f"; did you mean '{RUNS / guess}'?" if guess else ""),
-            next_step="make one with: bench run",
+            next_step="make one with: bench run --all",
         )
     found = sorted(RUNS.glob(f"*/{PLAN_NAME}"), key=lambda path: path.stat().st_mtime)
     if not found:
         raise DataError(
             f"no run under {RUNS.absolute()}",
-            next_step="make one with: bench run --all; or name its folder: --run DIR",
+            next_step=f"make one with: bench run --all; or name its folder: {flag}",
         )
     return RunStore(found[-1].parent)
 

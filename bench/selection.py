@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import settings as settings_room
 from bench.config import RunConfig
+from bench.data.catalogue import CATALOGUE
 from bench.errors import UsageError, unknown_name
 
 
@@ -48,6 +49,9 @@ class Selection:
         """
         _known("method", self.methods, config.methods)
         _known("setting", self.settings, config.settings)
+        for name in self.datasets:
+            if name in CATALOGUE and name not in config.datasets:
+                raise _elsewhere(name, config)
         _known("dataset", self.datasets, config.datasets)
         chosen = self._settings(config)
         found = [
@@ -70,7 +74,7 @@ class Selection:
         of_table = {config.table_of(name): name for name in config.settings}
         for number in self.tables:
             if f"T{number}" not in of_table:
-                raise unknown_name("table", str(number), [table[1:] for table in of_table])
+                raise _no_table(number, config.name, [table[1:] for table in of_table])
         named = {*self.settings, *(of_table[f"T{number}"] for number in self.tables)}
         if self.settings and self.tables:
             named = set(self.settings) & {of_table[f"T{number}"] for number in self.tables}
@@ -88,6 +92,28 @@ class Selection:
             ("--table", self.tables),
         ]
         return " ".join(f"{flag} {value}" for flag, values in parts for value in values) or "--all"
+
+
+def _elsewhere(dataset: str, config: RunConfig) -> UsageError:
+    """A dataset that other configurations have."""
+    other = "mini" if CATALOGUE[dataset].synthetic else "paper"
+    return UsageError(
+        f"dataset '{dataset}' is not in configuration '{config.name}'",
+        allowed=", ".join(sorted(config.datasets)),
+        next_step=f"--config {other}" if other != config.name else None,
+    )
+
+
+def _no_table(number: int, config: str, allowed: Sequence[str]) -> UsageError:
+    """Some tables of the paper have configurations of their own; those are named."""
+    from bench.config import CONFIGS
+
+    others = sorted(file.stem for file in CONFIGS.glob(f"*table{number}.py"))
+    return UsageError(
+        f"configuration '{config}' has no table {number}",
+        allowed=", ".join(allowed),
+        next_step=" or ".join(f"--config {name}" for name in others) or None,
+    )
 
 
 def _known(kind: str, names: Iterable[str], allowed: Iterable[str]) -> None:

@@ -216,7 +216,7 @@ def _old_format(path: Path, error: Exception) -> WeightsError:
 
 
 def _damaged(path: Path, error: Exception) -> WeightsError:
-    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    first = (str(error).strip().splitlines() or [type(error).__name__])[0].split(". ")[0]
     return WeightsError(
         f"{path.name} is truncated, damaged or no weights file: {first[:200]}",
         got=f"{path} ({path.stat().st_size} bytes)",

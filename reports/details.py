@@ -149,7 +149,7 @@ def _standing(slot: Slot) -> list[str]:
         return [f"Not ranked with the others, because the protocol differs. {facts}."]
     if standing.rank is None:
         return []
-    if standing.to_best is None:
+    if standing.to_best is None or standing.rank == 1:
         return ["Best of its column."]
     gap = standing.to_best
     how = "clip by clip" if gap.paired else "from the two intervals"

@@ -55,8 +55,8 @@ def members_done(cell: Cell) -> str:
 
 
 def best(slot: Slot) -> bool:
-    """Whether a slot is the best of its column."""
-    return slot.standing.rank == 1 and slot.standing.to_best is None
+    """Whether a slot is the best of its column; all that have exactly the best number are."""
+    return slot.standing.rank == 1
 
 
 _LABELS = {

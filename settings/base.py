@@ -8,7 +8,7 @@ catalogue says which names a dataset has.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
@@ -132,6 +132,39 @@ def source_training(
         setting="zero-shot",
         starts_from=starts_from,
     )
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _is_counts(value: object) -> bool:
+    return isinstance(value, list | tuple) and bool(value) and all(map(_is_count, value))
+
+
+_FORMS: Mapping[str, tuple[Callable[[object], bool], str]] = {
+    "source": (_is_text, "the name of a dataset"),
+    "source_list": (_is_text, "the name of a clip list"),
+    "source_classes": (_is_text, "the name of a class list"),
+    "shots": (
+        lambda value: value is None or _is_counts(value),
+        "a list of whole numbers from 1, for example [2, 4], or None: the dataset's own",
+    ),
+    "repeats": (
+        lambda value: value is None or _is_count(value),
+        "a whole number from 1, or None: the dataset's own",
+    ),
+}
+
+
+def wanted_form(option: str, value: object) -> str | None:
+    """None where a setting's option may have this value, else what it may be."""
+    fits, form = _FORMS.get(option, (lambda _: True, ""))
+    return None if fits(value) else form
 
 
 class Setting(ABC):

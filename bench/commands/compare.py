@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     from results.aggregate import load_board
     from results.common_subset import compare_on_common
 
-    store = find_run(args.run)
+    store = find_run(args.run, "bench compare RUN")
     board = load_board([store.folder])
     _check(board, args)
     left, right = args.methods

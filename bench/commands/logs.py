@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from bench.commands.flag_values import at_least_one
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
     parser.add_argument("job", help="the first digits of the job's key")
     parser.add_argument("--run", metavar="DIR", help="run folder (default: the latest in runs/)")
     parser.add_argument("--attempt", type=int, metavar="N", help="default: the last one")
-    parser.add_argument("--tail", type=int, metavar="N", help="only the last N lines")
+    parser.add_argument("--tail", type=at_least_one, metavar="N", help="only the last N lines")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,5 +22,5 @@ def run(args: argparse.Namespace) -> int:
         facts = methods.facts(name)
         print(f"{name:<{width}}  {facts.title}: {facts.summary}")
     for plugin in broken:
-        print(plugin)
+        print(f"bench: {plugin}", file=sys.stderr)
     return 1 if broken else 0

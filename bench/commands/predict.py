@@ -97,31 +97,43 @@ def _job_folder(text: str) -> Path:
         run = run.parent
     found = [place for place in sorted(run.glob("jobs/*")) if (place / "job.json").is_file()]
     if not found:
-        raise DataError(f"there are no jobs in {run}", got=text, allowed="--run RUN/KEY")
+        whole = any(Path(text).glob("jobs/*/job.json"))
+        raise DataError(
+            f"{text} is a run; which of its trainings?" if whole else f"there are no jobs in {run}",
+            got=text,
+            allowed="--run RUN/KEY",
+            next_step=f"--run '{Path(text)}/?' lists its trainings" if whole else None,
+        )
     matching = [place for place in found if place.name.startswith(key)]
     if len(matching) != 1:
         from bench.jobs import job_name, load_job
 
         trainings = [place for place in found if (place / "checkpoint.safetensors").is_file()]
-        shown = [
-            f"{place.name[:8]} {job_name(load_job(place / 'job.json'))}" for place in trainings
-        ]
+        shown = sorted(
+            (job_name(load_job(place / "job.json")), place.name[:8])
+            for place in trainings
+            if place in matching or not matching
+        )
         raise DataError(
-            f"{len(matching)} jobs of {run} have a key that begins with '{key}'",
-            allowed="; ".join(shown[:10]) + ("; …" if len(shown) > 10 else "") or "(no training)",
+            f"{len(matching) or 'no'} jobs of {run} have a key that begins with '{key}'",
+            allowed="\n           ".join(f"{digits}  {name}" for name, digits in shown)
+            or "(no training)",
         )
     return matching[0]
 
 
 def _of_config(args: argparse.Namespace) -> Predictor:
+    if args.method is None:
+        raise UsageError(
+            "which method?",
+            got="neither --method nor --run",
+            allowed="--method NAME (bench methods lists them), or --run RUN/KEY",
+            next_step="--method vanilla-clip needs no training",
+        )
     import methods
     from bench.config import load_config
     from bench.prediction import from_config
 
-    if args.method is None:
-        raise UsageError(
-            "which method?", next_step="--method NAME (bench methods lists them), or --run RUN/KEY"
-        )
     broken = methods.load_plugins(args.plugin)
     if broken:
         raise UsageError("\n".join(map(str, broken)), next_step="mend the file, or drop it")
@@ -142,7 +154,13 @@ def _of_config(args: argparse.Namespace) -> Predictor:
 
 
 def _text(found: Predictions) -> str:
-    lines = [f"{found.method} on {found.backbone}, checkpoint: {found.checkpoint}"]
+    seen = f" ({found.pretraining})" if found.pretraining else ""
+    lines = [f"{found.method} on {found.backbone}{seen}, checkpoint: {found.checkpoint}"]
+    if found.synthetic:
+        lines.append(
+            "Synthetic data: this CLIP knows coloured shapes and nothing else. For real videos: "
+            "--config paper"
+        )
     lines.append("prompts, the first: " + ", ".join(f"'{prompt}'" for prompt in found.prompts))
     for video in found.videos:
         lines += _lines(video)

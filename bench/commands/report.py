@@ -17,11 +17,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the report and say where."""
+    from bench.errors import UsageError
     from bench.run_contents import find_run
     from reports.render import write_report
 
-    folders = [find_run(name).folder for name in args.runs or [None]]
+    folders = [find_run(name, "bench report RUN").folder for name in args.runs or [None]]
     out = Path(args.out) if args.out else folders[0] / "report"
-    for path in write_report(folders, out, tuple(filter(None, args.formats.split(",")))):
+    formats = tuple(filter(None, map(str.strip, args.formats.split(","))))
+    if not formats:
+        raise UsageError("--formats names no format", allowed="html, md, csv, figures")
+    for path in write_report(folders, out, formats):
         print(path)
     return 0

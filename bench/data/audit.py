@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from bench.data.classes import name_key
 from bench.data.lists import ClipList
@@ -60,11 +59,10 @@ def audit_list(manifest: Manifest, clip_list: ClipList, class_names: Sequence[st
     Returns:
         Counts and conflicts; an empty ``conflicts`` means that every name fits.
     """
-    official = {PurePosixPath(row.path).stem.casefold(): row.class_name for row in manifest.rows}
     unknown: list[str] = []
     conflicts: Counter[tuple[int, str]] = Counter()
     for entry in clip_list.entries:
-        name = official.get(PurePosixPath(entry.path).stem.casefold())
+        name = manifest.class_of(entry.path)
         if name is None:
             unknown.append(entry.path)
         elif name_key(name) != name_key(class_names[entry.label]):

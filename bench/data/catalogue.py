@@ -158,6 +158,15 @@ CATALOGUE: MappingProxyType[str, DatasetSpec] = MappingProxyType(
 )
 
 
+def stems_name_clips(dataset: str) -> bool:
+    """Whether a clip's file name is its own whatever folder it lies in.
+
+    So it is in the datasets of the catalogue, whose publishers named the clips. In a dataset of
+    somebody's own, the clips of each folder may be called ``0001.mp4`` and so on.
+    """
+    return dataset in CATALOGUE
+
+
 def own_dataset(name: str, title: str) -> DatasetSpec:
     """A dataset that a configuration brings along: every setting, one evaluation list ``val``.
 

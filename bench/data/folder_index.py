@@ -2,7 +2,9 @@
 
 The layouts in circulation differ (flat, one folder a class, one folder a partition) and so do
 the extensions of re-encoded copies, so a clip is looked up by its stem, and its folders only
-decide between several files of that stem.
+decide between several files of that stem. That holds where publishers named the clips, each in its
+own way. In a dataset of somebody's own ``wave/0001.mp4`` and ``clap/0001.mp4`` are different clips:
+there a file must lie where its path says.
 """
 
 from __future__ import annotations
@@ -60,6 +62,7 @@ class FolderIndex:
     unreadable: list[str] = field(default_factory=list)
     _by_stem: dict[str, list[str]] = field(default_factory=dict)
     _by_folded_stem: dict[str, list[str]] = field(default_factory=dict)
+    _by_place: dict[str, list[str]] = field(default_factory=dict)
 
     def files(self) -> Iterator[tuple[str, int]]:
         """Relative path and bytes of every video file, sorted by folder and name."""
@@ -77,7 +80,7 @@ class FolderIndex:
             for name in self.listings[folder].unusable
         ]
 
-    def find(self, path: str) -> list[str]:
+    def find(self, path: str, *, in_place: bool = False) -> list[str]:
         """Files that may be the clip a list or an annotation calls ``path``, the best first.
 
         The stem decides, as it is written if there is such a file, else without regard to case,
@@ -87,6 +90,8 @@ class FolderIndex:
 
         Args:
             path: Relative path, with ``/``; its folders and extension need not be those here.
+            in_place: The stem alone names no clip. A file counts in the folder that the path names,
+                or, if there is but one, where one of the two paths is the end of the other.
 
         Returns:
             Relative paths of files with this stem; empty when there is none.
@@ -94,10 +99,25 @@ class FolderIndex:
         if not self._by_stem:
             for file, _ in self.files():
                 self._by_stem.setdefault(stem_of(file), []).append(file)
+                self._by_place.setdefault(place_of(file), []).append(file)
+        if in_place:
+            return self._in_place(path)
         found = self._by_stem.get(stem_of(path)) or self._folded(path)
         if len(found) < 2:
             return list(found)
-        return sorted(found, key=lambda file: (not is_mended(file), -_shared_end(file, path), file))
+        return sorted(
+            found,
+            key=lambda file: (not is_mended(file), -_shared_end(file, path), file != path, file),
+        )
+
+    def _in_place(self, path: str) -> list[str]:
+        place = place_of(path)
+        there = self._by_place.get(place, [])
+        if there:
+            return sorted(there, key=lambda file: (file != path, file))
+        found = self._by_stem.get(stem_of(path), [])
+        ends = [file for file in found if one_ends_other(place_of(file), place)]
+        return ends if len(ends) == 1 else []
 
     def _folded(self, path: str) -> list[str]:
         if not self._by_folded_stem:
@@ -243,3 +263,14 @@ def _shared_end(first: str, second: str) -> int:
             break
         count += 1
     return count
+
+
+def place_of(path: str) -> str:
+    """A relative path without its extension."""
+    return _join(path.rpartition("/")[0], stem_of(path))
+
+
+def one_ends_other(one: str, other: str) -> bool:
+    """Whether the shorter of two relative paths is the end of the longer one."""
+    short, long = sorted((f"/{one}", f"/{other}"), key=len)
+    return long.endswith(short)

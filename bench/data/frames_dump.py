@@ -60,7 +60,8 @@ def dump_frames(
     if seed is not None:
         seed_everything(seed)
     made = run(video)
-    write_atomically(out, save({"frame_inds": made.frame_inds, "u8": made.frames}))
+    content = save({"frame_inds": made.frame_inds, "u8": made.frames})
+    write_atomically(out, content, flag="--out FILE")
 
 
 def _at_least(name: str, value: int, least: int) -> None:

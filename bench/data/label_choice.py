@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
 from bench.data.classes import name_key
@@ -43,10 +42,9 @@ def official_names(
     Raises:
         DataError: No clip of a label is in the manifest, or two labels are one class.
     """
-    official = {PurePosixPath(row.path).stem.casefold(): row.class_name for row in manifest.rows}
     found: dict[int, Counter[str]] = defaultdict(Counter)
     for entry in clip_list.entries:
-        name = official.get(PurePosixPath(entry.path).stem.casefold())
+        name = manifest.class_of(entry.path)
         if name is not None:
             found[entry.label][name] += 1
     unknown = [label for label in range(len(names)) if label not in found]

@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from bench.data.catalogue import stems_name_clips
 from bench.data.classes import names_sha256, read_class_names
 from bench.data.clips import Clip, ClipSet
 from bench.data.folder_index import index_folder, mended_copies, stem_of
@@ -167,7 +168,7 @@ def load_clips(
     _unchanged(f"the class list '{ref.classes}'", ref.classes_sha256, names_sha256(names))
     check_fit(clip_list, names, classes=ref.classes, dataset=ref.dataset)
     root = Path(ref.root)
-    found = locate_clips(root, clip_list)
+    found = locate_clips(root, clip_list, in_place=not stems_name_clips(ref.dataset))
     missing = [entry.path for entry in clip_list.entries if entry.path not in found]
     if missing and (policy == "error" or not found):
         raise _missing(ref, clip_list, missing, choices)
@@ -201,8 +202,15 @@ def _is_there(path: Path) -> bool:
     return True
 
 
-def locate_clips(root: Path, clip_list: ClipList) -> dict[str, str]:
-    """Where the clips of a list lie: list path -> relative path, for those that are there."""
+def locate_clips(root: Path, clip_list: ClipList, *, in_place: bool = False) -> dict[str, str]:
+    """Where the clips of a list lie: list path -> relative path, for those that are there.
+
+    Args:
+        root: Folder of the videos.
+        clip_list: The list.
+        in_place: A file of the same name in another folder is another clip
+            (``FolderIndex.find``), and there are no folders of mended copies.
+    """
     by_folder: dict[str, list[str]] = defaultdict(list)
     for entry in clip_list.entries:
         by_folder[entry.path.rpartition("/")[0]].append(entry.path)
@@ -213,7 +221,7 @@ def locate_clips(root: Path, clip_list: ClipList) -> dict[str, str]:
         except OSError:
             continue  # the folder may have another name in this layout; looked up below
         found.update({path: path for path in paths if path.rpartition("/")[2] in names})
-    mended = mended_copies(root)
+    mended = {} if in_place else mended_copies(root)
     if mended:
         stems = {path: stem_of(path) for path in found}
         found.update({path: mended[stem] for path, stem in stems.items() if stem in mended})
@@ -222,7 +230,7 @@ def locate_clips(root: Path, clip_list: ClipList) -> dict[str, str]:
     index = index_folder(root)
     for entry in clip_list.entries:
         if entry.path not in found:
-            candidates = index.find(entry.path)
+            candidates = index.find(entry.path, in_place=in_place)
             if candidates:
                 found[entry.path] = candidates[0]
     return found
@@ -281,10 +289,22 @@ def check_disjoint(
             f"also in the training list {train.clip_list}",
             got=", ".join(overlap[:3]) + (", …" if len(overlap) > 3 else ""),
             allowed="training and evaluation lists without a common clip",
-            next_step="evaluate on the split that belongs to the training list; or say "
-            "--allow-overlap: the number is then marked, and never ranked with clean ones",
+            next_step=_apart(train, evaluate) + "; or say --allow-overlap: the number is then "
+            "marked, and never ranked with clean ones",
         )
     return overlap
+
+
+def _apart(train: ClipsRef, evaluate: ClipsRef) -> str:
+    """What keeps two lists apart; one that is given knows nothing of one that is made by rule."""
+    made = [ref for ref in (train, evaluate) if ref.list_origin.startswith("made by rule")]
+    if len(made) != 1:
+        return "evaluate on the split that belongs to the training list"
+    given = evaluate if made[0] is train else train
+    return (
+        f"{made[0].clip_list} is made by rule from the annotations and {given.clip_list} is a list "
+        f"of yours: name a list for {made[0].clip_list} too, or let the annotations say the split"
+    )
 
 
 @dataclass(frozen=True)

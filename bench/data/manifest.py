@@ -11,7 +11,7 @@ import csv
 import hashlib
 import io
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +19,8 @@ from pathlib import Path
 
 from bench.data.annotations.base import NO_CLASS, AnnotatedClip, Annotations, read_text
 from bench.data.atomic import write_atomically
-from bench.data.folder_index import FolderIndex, is_mended, stem_of
+from bench.data.catalogue import stems_name_clips
+from bench.data.folder_index import FolderIndex, is_mended, one_ends_other, place_of, stem_of
 from bench.errors import DataError
 
 COLUMNS = ("id", "path", "class_id", "class_name", "splits", "bytes")
@@ -96,6 +97,29 @@ class Manifest:
     def splits(self) -> tuple[str, ...]:
         """Names of the official splits that hold at least one clip."""
         return tuple(sorted({split for row in self.rows for split in row.splits}))
+
+    def class_of(self, path: str) -> str | None:
+        """Official class of the clip that a list calls ``path``; None where nothing tells.
+
+        Where publishers named the clips the stem decides, without regard to case; in a dataset of
+        somebody's own the path does, up to its extension and to leading folders. A name that clips
+        of two classes share says nothing.
+        """
+        rows = self._classes_by_stem.get(stem_of(path).casefold(), [])
+        if not stems_name_clips(self.dataset):
+            place = place_of(path).casefold()
+            exact = [row for row in rows if row[0] == place]
+            rows = exact or [row for row in rows if one_ends_other(row[0], place)]
+        classes = {name for _, name in rows}
+        return classes.pop() if len(classes) == 1 else None
+
+    @cached_property
+    def _classes_by_stem(self) -> dict[str, list[tuple[str, str]]]:
+        found: dict[str, list[tuple[str, str]]] = defaultdict(list)
+        for row in self.rows:
+            place = place_of(row.path).casefold()
+            found[stem_of(row.path).casefold()].append((place, row.class_name))
+        return dict(found)
 
     @cached_property
     def sha256(self) -> str:
@@ -184,7 +208,8 @@ def build_manifest(
     ambiguous: list[str] = []
     for clip in annotations.clips:
         stem = clip.stem
-        candidates = [file for file in index.find(clip.path) if file not in claimed]
+        found = index.find(clip.path, in_place=annotations.in_place)
+        candidates = [file for file in found if file not in claimed]
         path = candidates[0] if candidates else clip.path
         if candidates:
             claimed.add(path)
@@ -233,7 +258,13 @@ def _unlisted(sizes: dict[str, int], claimed: set[str], stems: Counter[str]) -> 
 def _nothing_found(
     dataset: str, annotations: Annotations, index: FolderIndex, files: int
 ) -> DataError:
-    example = annotations.clips[0].path if annotations.clips else "(none)"
+    if not annotations.clips:
+        return DataError(
+            f"the annotations of {dataset} name no clip",
+            got=", ".join(map(str, annotations.files[:3])) or "no file",
+            next_step="fetch the annotation files again: these are empty",
+        )
+    example = annotations.clips[0].path
     archives = sorted(
         path.name for path in index.root.iterdir() if path.suffix.lower() in _ARCHIVES
     )

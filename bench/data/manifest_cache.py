@@ -20,7 +20,7 @@ from bench.data.folder_index import FolderIndex, FolderListing, index_folder
 from bench.data.manifest import Manifest, ManifestReport, build_manifest, read_manifest
 from bench.errors import DataError
 
-VERSION = 2
+VERSION = 3
 UNSETTLED_NS = 2_000_000_000
 """A folder that changed this shortly before it was listed may change again at the same time."""
 
@@ -86,6 +86,8 @@ def refresh_manifest(
     table: Path,
     state_file: Path,
     check: Callable[[Annotations], None] = lambda annotations: None,
+    *,
+    flag: str = "",
 ) -> Refreshed:
     """Bring a manifest's file up to date; folders that have not changed are not read again.
 
@@ -94,6 +96,7 @@ def refresh_manifest(
         table: The manifest.
         state_file: What was known of the folders when it was written.
         check: Refuses annotations before anything is written.
+        flag: What names the folder that is written to; see ``write_atomically``.
 
     Raises:
         DataError: A folder cannot be read or written, or the data do not fit.
@@ -108,7 +111,7 @@ def refresh_manifest(
     check(annotations)
     manifest, report = build_manifest(data.dataset, annotations, index)
     if state is None or not kept or manifest.sha256 != state["sha256"]:
-        write_atomically(table, manifest.to_csv())
+        write_atomically(table, manifest.to_csv(), flag=flag)
     new_state = {
         "version": VERSION,
         "of": data.name,
@@ -116,7 +119,7 @@ def refresh_manifest(
         "annotations": annotated,
         "folders": _folder_state(index),
     }
-    write_atomically(state_file, json.dumps(new_state).encode())
+    write_atomically(state_file, json.dumps(new_state).encode(), flag=flag)
     return Refreshed(manifest.sha256, manifest, report, annotations)
 
 

@@ -21,6 +21,7 @@ from bench.data.manifest import Manifest, ManifestReport
 from bench.data.manifest_cache import OfficialData, Refreshed, refresh_manifest
 from bench.data.official_counts import CLASSES, OTHER_VERSIONS
 from bench.data.prepared import (
+    FLAG,
     FORMATS,
     RELEASED_VARIABLE,
     AnnotationFile,
@@ -93,7 +94,8 @@ def prepare(request: PrepareRequest) -> PrepareResult:
     else:
         assert refreshed.report is not None and refreshed.annotations is not None
         prepared = _described(official, refreshed, released)
-        write_atomically(prepared_file(data, dataset, ".missing.txt"), _missing(refreshed.manifest))
+        missing = prepared_file(data, dataset, ".missing.txt")
+        write_atomically(missing, _missing(refreshed.manifest), flag=FLAG)
     if prepared != known:
         write_prepared(data, prepared)
     return PrepareResult(prepared, refreshed.rebuilt)
@@ -171,7 +173,7 @@ def _refresh(official: OfficialData, data: Path, known: Prepared | None) -> Refr
     state = prepared_file(data, official.dataset, ".index.json")
 
     def refresh() -> Refreshed:
-        return refresh_manifest(official, table, state, _version_check(official))
+        return refresh_manifest(official, table, state, _version_check(official), flag=FLAG)
 
     try:
         found = refresh()

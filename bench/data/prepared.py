@@ -19,6 +19,9 @@ from bench.errors import DataError
 DATA_VARIABLE, RELEASED_VARIABLE = "BENCH_DATA", "BENCH_RELEASED"
 DEFAULT_DATA = "data"
 
+FLAG = "--data DIR, or BENCH_DATA"
+"""What names the folder."""
+
 FORMATS = {
     "kinetics400": "kinetics",
     "kinetics600": "kinetics",
@@ -127,7 +130,7 @@ def write_prepared(data: Path, prepared: Prepared) -> None:
         DataError: The folder cannot be written to.
     """
     content = prepared.model_dump_json(indent=1).encode("utf-8", errors="surrogateescape")
-    write_atomically(prepared_file(data, prepared.dataset, ".json"), content)
+    write_atomically(prepared_file(data, prepared.dataset, ".json"), content, flag=FLAG)
 
 
 def configured(dataset: str) -> dict[str, Any]:

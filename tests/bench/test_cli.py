@@ -166,3 +166,44 @@ def test_a_plugin_runs_in_every_setting(chosen: list[str], tmp_path: Path) -> No
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     jobs = [job for job in json.loads(done.stdout)["jobs"] if job["method"] == "best-frame"]
     assert sum(job["kind"] == "train" for job in jobs) == 12
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "allowed"),
+    [
+        ("--timeout", "-1", "more than 0"),
+        ("--stall", "nan", "more than 0"),
+        ("--grace", "soon", "more than 0"),
+        ("--jobs", "0", "1 or more"),
+        ("--jobs-per-gpu", "²", "1 or more"),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused(
+    flag: str, value: str, allowed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["run", "--all", flag, value])
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == (
+        f"bench run: argument {flag}: got {value}, allowed: {allowed}\n"
+        "  next:    bench run --help\n"
+    )
+
+
+def test_a_broken_plug_in_is_said_where_errors_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["methods", "--plugin", "nowhere.py"]) == 1
+    printed = capsys.readouterr()
+    assert printed.out.startswith("vanilla-clip ")
+    assert printed.err == "bench: plug-in nowhere.py was left out: no such file\n"
+
+
+def test_a_report_without_a_format_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "runs/mini").mkdir(parents=True)
+    (tmp_path / "runs/mini/plan.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    assert main(["report", "--formats", " ,"]) == 2
+    assert capsys.readouterr().err == (
+        "bench: --formats names no format\n  allowed: html, md, csv, figures\n"
+    )

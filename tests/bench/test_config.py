@@ -120,11 +120,56 @@ def test_wrong_recipe_values_name_the_cell(tmp_path: Path) -> None:
     )
     with pytest.raises(ConfigError) as caught:
         load_config(path)
-    text = "\n".join(caught.value.errors)
-    assert (
-        "recipe of vifi-clip / few-shot / hmdb51: lr: Input should be greater than 0 (got -1)"
-    ) in text
-    assert "zero-shot / hmdb51" not in text
+    cells = [load_config("paper").rows("few-shot"), ("hmdb51", "ucf101", "ssv2", "kinetics400")]
+    assert caught.value.errors == (
+        "recipe of vanilla-clip / few-shot / hmdb51: lr: Input should be greater than 0 (got -1); "
+        f"likewise in {len(cells[0]) * len(cells[1]) - 1} more cells",
+    )
+
+
+def test_what_cannot_be_is_refused_before_anything_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wanted = "a list of whole numbers from 1, for example [2, 4], or None: the dataset's own"
+    wrong = {
+        "name": "../elsewhere",
+        "backbone.model": "ViT-B-61",
+        "settings.few-shot.options.shots": 3,
+        "settings.base-to-novel.options.repeats": 0,
+        "settings.zero-shot.options.source": 400,
+        "plugins": (str(tmp_path / "mine.py"),),
+    }
+    with pytest.raises(ConfigError) as caught:
+        load_config("mini", wrong)
+    assert caught.value.errors == (
+        "name: '../elsewhere' is no name; letters, digits, '-', '_' and '.' are",
+        "backbone.model: unknown CLIP model 'ViT-B-61'; did you mean 'ViT-B-16'?",
+        "settings.zero-shot.options.source: got 400, allowed: the name of a dataset",
+        "settings.base-to-novel.options.repeats: got 0, allowed: a whole number from 1, or None: "
+        "the dataset's own",
+        f"settings.few-shot.options.shots: got 3, allowed: {wanted}",
+    )
+    told = f"bench: plug-in {tmp_path / 'mine.py'} was left out: no such file\n"
+    assert capsys.readouterr().err == told
+    for shots in ([], [2.0], [0], "2", [True]):
+        with pytest.raises(ConfigError, match=r"shots: got "):
+            load_config("mini", {"settings.few-shot.options.shots": shots})
+    with pytest.raises(ConfigError, match=r"cache_limit: .* greater than or equal to 0 \(got -1\)"):
+        load_config("mini", {"cache_limit": -1})
+    with pytest.raises(ConfigError, match="allowed: model, weights, quick_gelu, pretraining"):
+        load_config("mini", {"backbone.zzz": 1})
+
+
+def test_a_base_that_is_not_there_says_what_it_is_relative_to(tmp_path: Path) -> None:
+    path = tmp_path / "own.py"
+    path.write_text("_base_ = ['configs/mini.py']\n")
+    with pytest.raises(UsageError) as caught:
+        load_config(path)
+    assert caught.value.what.startswith("configuration own.py names a file that is not there: ")
+    assert caught.value.next_step == (
+        "`_base_` is relative to own.py itself, unless it begins with '/'; the configurations that "
+        f"come with the project lie in {CONFIGS}"
+    )
 
 
 def test_unknown_configuration_suggests_the_nearest() -> None:

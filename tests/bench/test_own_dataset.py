@@ -114,3 +114,14 @@ def test_the_limit_of_the_frame_cache_is_written_as_people_do(tmp_path: Path) ->
         "cache_limit: Value error, got plenty, allowed: a number with K, M, G or T, for example "
         "50G (got 'plenty')",
     )
+
+
+@pytest.mark.usefixtures("gestures")
+def test_equal_file_names_in_all_class_folders_are_no_finding(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # 0.mp4 … 3.mp4 of every class are clips of their own.
+    assert main(["data", "audit", "gestures", "--config", str(EXAMPLE), "--json"]) == 0
+    (audit,) = json.loads(capsys.readouterr().out)["datasets"]
+    assert {finding["check"] for finding in audit["findings"]} <= {"lists"}
+    assert not any(finding["severity"] == "error" for finding in audit["findings"])

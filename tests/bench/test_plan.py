@@ -135,8 +135,19 @@ def test_a_recipe_value_changes_the_trainings_and_what_they_feed(tmp_path: Path)
     [
         (Selection(methods=("vifi-clp",)), "unknown method 'vifi-clp'; did you mean 'vifi-clip'?"),
         (Selection(settings=("few-sho",)), "unknown setting 'few-sho'; did you mean 'few-shot'?"),
+        (
+            Selection(datasets=("mini-ssv2",)),
+            "dataset 'mini-ssv2' is not in configuration 'paper'\n"
+            "  allowed: hmdb51, kinetics400, kinetics600, msrvtt, ssv2, ucf101\n"
+            "  next:    --config mini",
+        ),
         (Selection(datasets=("hmdb",)), "unknown dataset 'hmdb'; did you mean 'hmdb51'?"),
-        (Selection(tables=(7,)), "unknown table '7'"),
+        (
+            Selection(tables=(7,)),
+            "configuration 'paper' has no table 7\n"
+            "  allowed: 1, 2, 3, 4\n"
+            "  next:    --config mini_table7 or --config table7",
+        ),
         (
             Selection(settings=("few-shot",), datasets=("kinetics600",)),
             "no cell of the configuration fits the selection\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -165,5 +166,14 @@ def test_a_folder_without_a_plan_is_no_run(
     assert bench("status", "--run", "runs/mini") == 1
     assert capsys.readouterr().err == (
         "bench: runs/mini is no run folder: it has no plan.json\n"
-        "  next:    make one with: bench run\n"
+        "  next:    make one with: bench run --all\n"
     )
+    assert bench("report", "runs/other") == 1
+    assert capsys.readouterr().err == (
+        "bench: runs/other is no run folder: there is no such folder\n"
+        "  next:    make one with: bench run --all\n"
+    )
+    shutil.rmtree(tmp_path / "runs")
+    for verb in (["report"], ["compare", "--methods", "a", "b"]):
+        assert bench(*verb) == 1
+        assert f"or name its folder: bench {verb[0]} RUN\n" in capsys.readouterr().err

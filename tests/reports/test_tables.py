@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from reports import long_csv, markdown, page
-from reports.tables import Table, build_tables
+from reports.formatting import best
+from reports.tables import Slot, Table, build_tables
 from results.aggregate import Board, load_board
+from results.comparison import Difference, Standing
 from results.plan_file import PlannedSetting, write_plan
 from results.published import COLUMNS
 from results.records import EvaluationRecord, RecordAdapter, TrainRecord
@@ -296,3 +299,10 @@ def test_an_opened_number_says_what_its_training_did_about_bad_clips(tmp_path: P
     assert (
         "In training a clip without frames was replaced by another of its class 24 times." in text
     )
+
+
+def test_all_that_have_exactly_the_best_number_are_the_best() -> None:
+    gap = Difference(0.0, 1.0, paired=True)
+    equal = Slot("complete", 50.0, standing=Standing(1, tied_with_best=True, to_best=gap))
+    lower = replace(equal, standing=Standing(2, tied_with_best=True, to_best=gap))
+    assert [best(equal), best(lower)] == [True, False]

@@ -147,7 +147,7 @@ def _write_file(target: Path, content: bytes) -> None:
             got=str(target),
             next_step="name another folder: --write DIR",
         )
-    write_atomically(target, content)
+    write_atomically(target, content, flag="--write DIR")
 
 
 def _captioned(source: DatasetSource, names: list[str], folder: Path | None) -> int:

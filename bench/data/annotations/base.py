@@ -53,6 +53,7 @@ class Annotations:
         files: What was read, for telling whether it changed.
         unlabelled: Clips whose class is held out; they are left out.
         conflicts: Clips that are listed with a second class; the first one is kept.
+        in_place: Paths are those of the files: a file of the same name elsewhere is another clip.
     """
 
     class_names: tuple[str, ...]
@@ -60,6 +61,7 @@ class Annotations:
     files: tuple[Path, ...]
     unlabelled: int = 0
     conflicts: tuple[str, ...] = ()
+    in_place: bool = False
 
 
 @dataclass

@@ -61,12 +61,15 @@ def read_folders(root: Path) -> Annotations:
     depth = 2 if given else 1
     stray = [path for path in paths if path.count("/") < depth]
     if stray or not paths:
+        noun = "video lies" if len(stray) == 1 else "videos lie"
         raise DataError(
-            f"{len(stray)} videos lie in no class folder" if stray else "there are no videos",
+            f"{len(stray)} {noun} in no class folder" if stray else "there are no videos",
             got=f"{root / stray[0]}" if stray else str(root),
             allowed="<class>/<clip>, or train/<class>/<clip> and val/<class>/<clip>",
+            next_step="move them, or name the clips in a table: format = 'csv'" if stray else None,
         )
-    classes = {path: path.split("/")[depth - 1] for path in paths}
+    # Names are texts: blanks around them are not kept by class lists.
+    classes = {path: path.split("/")[depth - 1].strip() for path in paths}
     splits = (
         {path: (SPLITS[path.split("/")[0].casefold()],) for path in paths}
         if given
@@ -176,9 +179,17 @@ def _annotations(
     files: Iterable[Path],
     conflicts: tuple[str, ...] = (),
 ) -> Annotations:
+    broken = [path for path in classes if "\n" in path or "\r" in path]
+    if broken:
+        raise DataError(
+            f"{len(broken)} {'clip has' if len(broken) == 1 else 'clips have'} a line break in the "
+            "name, and lists hold a clip a line",
+            got=repr(broken[0]),
+            next_step="rename the file",
+        )
     names = sorted(set(classes.values()))
     ids = {name: number for number, name in enumerate(names)}
     clips = tuple(
         AnnotatedClip(path, ids[name], splits.get(path, ())) for path, name in classes.items()
     )
-    return Annotations(tuple(names), clips, tuple(files), 0, conflicts)
+    return Annotations(tuple(names), clips, tuple(files), 0, conflicts, in_place=True)

@@ -12,7 +12,6 @@ from bench.data.audits.findings import Finding, LoadedList, counted, some
 from bench.data.classes import name_key
 from bench.data.derive import BASE_SHOTS
 from bench.data.expected import expected_clips
-from bench.data.folder_index import stem_of
 from bench.data.lists import locate_clips, read_list
 from bench.data.storage import locate
 
@@ -68,7 +67,7 @@ def repeated_names(item: LoadedList) -> list[Finding]:
     """A clip under two paths of one list."""
     paths: dict[str, list[int]] = defaultdict(list)
     for position, entry in enumerate(item.entries):
-        paths[stem_of(entry.path).casefold()].append(position)
+        paths[item.clip_name(entry.path)].append(position)
     doubles = [places for places in paths.values() if len(places) > 1]
     if not doubles:
         return []
@@ -98,7 +97,8 @@ def repeated_content(
     """
     places: dict[str, dict[str, str]] = defaultdict(dict)
     for item in lists:
-        found = locate_clips(root, read_list(Path(item.ref.list_file)))
+        clip_list = read_list(Path(item.ref.list_file))
+        found = locate_clips(root, clip_list, in_place=not item.by_stem)
         for entry in item.entries:
             if entry.path in found:
                 places[found[entry.path]][item.name] = item.names[entry.label]

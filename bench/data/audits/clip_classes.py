@@ -33,13 +33,8 @@ class ClipClasses:
 
 
 def by_annotations(manifest: Manifest) -> ClipClasses:
-    """Classes of the official annotations, joined by stem."""
-    known: dict[str, str | None] = {}
-    for row in manifest.rows:
-        stem = stem_of(row.path).casefold()
-        # A stem that two classes share says nothing.
-        known[stem] = row.class_name if known.get(stem, row.class_name) == row.class_name else None
-    return ClipClasses("official annotations", lambda path: known.get(stem_of(path).casefold()))
+    """Classes of the official annotations, joined by the clips' names."""
+    return ClipClasses("official annotations", manifest.class_of)
 
 
 def by_clip_names(dataset_format: str | None, names: Sequence[str]) -> ClipClasses | None:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from bench.data.catalogue import NamedList
 from bench.data.derive import rule_for
-from bench.data.folder_index import stem_of
+from bench.data.folder_index import place_of, stem_of
 from bench.data.lists import ListEntry
 from bench.errors import DataError, UsageError
 from bench.jobs import ClipsRef
@@ -53,12 +53,18 @@ class LoadedList:
         ref: Where it is from.
         entries: Its lines.
         names: Class names, by label.
+        by_stem: Whether the file name alone names a clip, whatever its folder.
     """
 
     item: NamedList
     ref: ClipsRef
     entries: tuple[ListEntry, ...]
     names: tuple[str, ...]
+    by_stem: bool = True
+
+    def clip_name(self, path: str) -> str:
+        """What the clip of a path is called, in any layout and without regard to case."""
+        return (stem_of(path) if self.by_stem else place_of(path)).casefold()
 
     @property
     def name(self) -> str:
@@ -67,8 +73,8 @@ class LoadedList:
 
     @cached_property
     def stems(self) -> dict[str, ListEntry]:
-        """Stem without regard to case -> line; names a clip in any layout."""
-        return {stem_of(entry.path).casefold(): entry for entry in self.entries}
+        """Name of a clip -> line."""
+        return {self.clip_name(entry.path): entry for entry in self.entries}
 
     @cached_property
     def counts(self) -> tuple[int, ...]:

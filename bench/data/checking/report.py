@@ -207,6 +207,6 @@ def write_report(report: CheckReport, folder: Path) -> tuple[Path, Path]:
     ]
     bad, tree = folder / "bad.txt", folder / "check.json"
     content = "".join(f"{line}\n" for line in lines)
-    write_atomically(bad, content.encode("utf-8", errors="surrogateescape"))
-    write_atomically(tree, json.dumps(report_tree(report), indent=1).encode())
+    write_atomically(bad, content.encode("utf-8", errors="surrogateescape"), flag="--out DIR")
+    write_atomically(tree, json.dumps(report_tree(report), indent=1).encode(), flag="--out DIR")
     return bad, tree

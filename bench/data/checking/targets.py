@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from bench.data.catalogue import stems_name_clips
 from bench.data.folder_index import UNFINISHED_SUFFIXES, VIDEO_SUFFIXES, index_folder, stem_of
 from bench.data.lists import locate_clips, read_list
 from bench.data.named_lists import named_lists, source_of
+from bench.data.prepared import FORMATS
 from bench.data.sources import DatasetSource, MissingDataError
 from bench.errors import DataError, UsageError, nearest
 
@@ -135,7 +137,10 @@ def dataset_target(config: RunConfig, dataset: str, only: Sequence[str] = ()) ->
             f"the configuration names no folder for the videos of {dataset}",
             next_step=f"set datasets.{dataset}.root in the configuration",
         )
-    _require_folder(root, f"check 'root' of {dataset} in the configuration")
+    step = f"check 'root' of {dataset} in the configuration"
+    if dataset in FORMATS:
+        step = f"bench data prepare {dataset} --videos <folder> --annotations <folder>; or {step}"
+    _require_folder(root, step)
     if not lists:
         return replace(_indexed(source, root), name=dataset)
     found: list[tuple[str, Path]] = []
@@ -153,7 +158,9 @@ def dataset_target(config: RunConfig, dataset: str, only: Sequence[str] = ()) ->
         name, why = absent[0]
         raise DataError(f"no list of {dataset} can be read", got=f"{name}: {why}")
     timed = not source.spec.synthetic
-    return CheckTarget(dataset, root, _listed(root, found, timed=timed), tuple(absent))
+    in_place = not stems_name_clips(dataset)
+    clips = _listed(root, found, timed=timed, in_place=in_place)
+    return CheckTarget(dataset, root, clips, tuple(absent))
 
 
 def _indexed(source: DatasetSource, root: Path) -> CheckTarget:
@@ -174,13 +181,13 @@ def _require_folder(root: Path, next_step: str) -> None:
 
 
 def _listed(
-    root: Path, lists: Iterable[tuple[str, Path]], *, timed: bool
+    root: Path, lists: Iterable[tuple[str, Path]], *, timed: bool, in_place: bool = False
 ) -> tuple[ListedClip, ...]:
     """The clips of all lists, each file once, in the order of the lists."""
     members: dict[str, tuple[str, list[str]]] = {}
     for name, file in lists:
         clip_list = read_list(file)
-        places = locate_clips(root, clip_list)
+        places = locate_clips(root, clip_list, in_place=in_place)
         for entry in clip_list.entries:
             place = places.get(entry.path, entry.path)
             members.setdefault(place, (entry.path, []))[1].append(name)

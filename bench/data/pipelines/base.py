@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.errors import UsageError
+from bench.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
     from bench.data.decode import Video
@@ -112,6 +112,12 @@ class Pipeline(Protocol):
         ...
 
 
+def names() -> tuple[str, ...]:
+    """The pipelines there are: the files beside this one."""
+    files = sorted(Path(__file__).parent.glob("[a-z]*.py"))
+    return tuple(file.stem for file in files if file.stem != "base")
+
+
 def build(spec: PipelineSpec, open_video: Opener | None = None) -> Pipeline:
     """The pipeline that ``spec`` names.
 
@@ -124,6 +130,8 @@ def build(spec: PipelineSpec, open_video: Opener | None = None) -> Pipeline:
     """
     if open_video is None:
         from bench.data.decode import open_video
+    if spec.name not in names():
+        raise unknown_name("pipeline", spec.name, names())
     module = importlib.import_module(f"bench.data.pipelines.{spec.name}")
     if spec.randaug_ops and not getattr(module, "TAKES_RAND_AUGMENT", False):
         raise UsageError(

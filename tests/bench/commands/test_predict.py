@@ -41,7 +41,14 @@ def test_every_video_gets_its_line_and_a_bad_one_its_reason(
     flags = ["--method", "vanilla-clip", "--classes", SHAPES]
     assert main(["predict", *videos, *flags, "--top", "2"]) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "vanilla-clip on mini_clip, checkpoint: none"
+    assert lines.pop(0) == (
+        "vanilla-clip on mini_clip (captioned stills of the mini world), checkpoint: none"
+    )
+    assert lines.pop(0) == (
+        "Synthetic data: this CLIP knows coloured shapes and nothing else. For real videos: "
+        "--config paper"
+    )
+    lines.insert(0, "")
     assert lines[1].startswith("prompts, the first: ")
     assert lines[2] == "good.mp4" and lines[6] == "./-other.webm"
     assert [line[:7].strip() != "" and "%" in line for line in lines[3:5]] == [True, True]
@@ -97,8 +104,14 @@ def test_a_training_of_ones_own(
     )
     assert main(["predict", *videos, "--run", str(world.root / "run/zz"), *classes]) == 1
     assert capsys.readouterr().err == (
-        f"bench: 0 jobs of {world.root / 'run'} have a key that begins with 'zz'\n"
-        f"  allowed: {trained.name[:8]} train vifi-clip squares/all\n"
+        f"bench: no jobs of {world.root / 'run'} have a key that begins with 'zz'\n"
+        f"  allowed: {trained.name[:8]}  train vifi-clip squares/all\n"
+    )
+    run = world.root / "run"
+    assert main(["predict", *videos, "--run", str(run), *classes]) == 1
+    assert capsys.readouterr().err == (
+        f"bench: {run} is a run; which of its trainings?\n  got:     {run}\n"
+        f"  allowed: --run RUN/KEY\n  next:    --run '{run}/?' lists its trainings\n"
     )
 
 

@@ -8,7 +8,7 @@ from safetensors.numpy import load_file
 
 from bench.data.decode import DecodeError
 from bench.data.frames_dump import dump_frames
-from bench.errors import UsageError
+from bench.errors import DataError, UsageError
 
 GOLDENS = Path(__file__).parents[2] / "goldens" / "pipeline"
 VIDEO = GOLDENS / "videos" / "v0_160x120_90f.mp4"
@@ -77,3 +77,20 @@ def test_an_unusable_video_leaves_no_file(tmp_path: Path) -> None:
         f"cannot decode {tmp_path / 'a.mp4'}: there is no such file (missing)"
     )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_pipeline_is_named_with_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        dump_frames(VIDEO, num_frames=4, size=64, pipeline="vifclip", out=tmp_path / "f")
+    assert str(caught.value) == (
+        "unknown pipeline 'vifclip'; did you mean 'vificlip'?\n"
+        "  allowed: a5, actionclip, vificlip, vitaclip"
+    )
+
+
+def test_a_file_in_place_of_a_folder_names_the_flag(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError) as caught:
+        dump_frames(VIDEO, num_frames=4, size=64, out=tmp_path / "file" / "f.safetensors")
+    assert caught.value.what == "cannot write f.safetensors"
+    assert caught.value.next_step == "name another folder: --out FILE"

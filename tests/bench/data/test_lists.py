@@ -226,3 +226,39 @@ def test_lists_that_are_not_there_yet_cannot_overlap(tmp_path: Path) -> None:
     evaluate = _ref(tmp_path, "a.avi 0\nb.avi 1\n")
     absent = evaluate.model_copy(update={"list_sha256": None, "list_file": ""})
     assert check_disjoint(absent, evaluate) == ()
+
+
+def test_a_missing_clip_of_ones_own_is_never_another_folders_clip(tmp_path: Path) -> None:
+    kept = ("wave/0001.avi", "clap/0001.mp4", "clap/0002.mp4", "val/clap/0003.mp4")
+    touch_videos(tmp_path / "videos", [*kept, "replacement_for_corrupted/0002.mp4"])
+    listed = "wave/0001.mp4 0\nwave/0002.mp4 0\nclap/0002.mp4 1\ntrain/clap/0003.mp4 1\n"
+    own = _ref(tmp_path, listed).model_copy(update={"dataset": "gestures"})
+    with pytest.raises(DataError) as error:
+        load_clips(own)
+    assert error.value.what == "2 of 4 clips of gestures/val1 are missing"
+    videos = tmp_path / "videos"
+    assert error.value.got == f"below {videos} there is no wave/0002.mp4, train/clap/0003.mp4"
+    clips = load_clips(own, policy="exclude").clips
+    assert clips[0].path == videos / "wave/0001.avi"  # re-encoded, in its place
+    assert clips[2].path == videos / "clap/0002.mp4"  # no mended copies of one's own
+
+
+def test_two_clips_at_the_end_of_a_path_of_ones_own_are_a_riddle(tmp_path: Path) -> None:
+    touch_videos(tmp_path / "videos", ["a/wave/1.mp4", "b/wave/1.mp4", "a/clap/2.mp4"])
+    own = _ref(tmp_path, "wave/1.mp4 0\nclap/2.mp4 1\n").model_copy(update={"dataset": "mine"})
+    with pytest.raises(DataError, match=r"there is no wave/1\.mp4\n"):
+        load_clips(own)
+
+
+def test_what_keeps_a_given_list_apart_from_one_that_is_made_by_rule(tmp_path: Path) -> None:
+    train = _ref(tmp_path, "wave/1.mp4 0\n").model_copy(
+        update={"clip_list": "few_shot_2", "list_origin": "made by rule 1: …"}
+    )
+    given = _ref(tmp_path, "wave/1.mp4 1\n").model_copy(update={"list_origin": "given: val.txt"})
+    with pytest.raises(DataError) as error:
+        check_disjoint(train, given)
+    assert error.value.next_step == (
+        "few_shot_2 is made by rule from the annotations and val1 is a list of yours: name a list "
+        "for few_shot_2 too, or let the annotations say the split; or say --allow-overlap: the "
+        "number is then marked, and never ranked with clean ones"
+    )

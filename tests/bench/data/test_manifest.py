@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.data.annotations import NO_CLASS
+from bench.data.annotations import NO_CLASS, AnnotatedClip, Annotations
 from bench.data.folder_index import index_folder, mended_copies
 from bench.data.manifest import (
     Manifest,
     ManifestRow,
+    build_manifest,
     read_manifest,
     write_manifest,
 )
@@ -371,3 +372,28 @@ def test_any_manifest_survives_its_file(
     path = tmp_path_factory.getbasetemp() / "any.csv"
     write_manifest(manifest, path)
     assert read_manifest(path, "msrvtt") == manifest
+
+
+def test_clips_of_ones_own_are_found_where_their_table_says(tmp_path: Path) -> None:
+    official.touch_videos(tmp_path, ["tue/1.mp4", "wed/1.avi", "wed/1.mp4"])
+    listed = {"mon/1.mp4": 0, "tue/1.mp4": 1, "wed/1.mp4": 0, "wed/1.avi": 1}
+    annotations = Annotations(
+        ("a", "b"),
+        tuple(AnnotatedClip(path, label, ("train",)) for path, label in listed.items()),
+        (),
+        in_place=True,
+    )
+    manifest, report = build_manifest("mine", annotations, index_folder(tmp_path))
+    assert {row.path: row.class_id for row in manifest.rows} == listed
+    assert report.missing == ("mon/1.mp4",)
+
+
+def test_annotations_without_a_line_are_said_to_be_empty(tmp_path: Path) -> None:
+    (tmp_path / "v").mkdir()
+    empty = Annotations(("a",), (), (Path("train.csv"),))
+    with pytest.raises(DataError) as error:
+        build_manifest("kinetics400", empty, index_folder(tmp_path / "v"))
+    assert str(error.value) == (
+        "the annotations of kinetics400 name no clip\n  got:     train.csv\n"
+        "  next:    fetch the annotation files again: these are empty"
+    )

@@ -41,8 +41,8 @@ def test_folders_that_name_the_split(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("paths", "what"),
     [
-        (["a/1.mp4", "2.mp4"], "1 videos lie in no class folder"),
-        (["train/1.mp4"], "1 videos lie in no class folder"),
+        (["a/1.mp4", "2.mp4"], "1 video lies in no class folder"),
+        (["train/1.mp4"], "1 video lies in no class folder"),
         ([], "there are no videos"),
     ],
 )
@@ -140,3 +140,20 @@ def test_a_fifth_is_held_out_whatever_the_order(paths: list[str], classes: int) 
         wanted = 0 if len(own) < 2 else max(1, len(own) // HELD_OUT)
         assert own.count(("val",)) == wanted
         assert own.count(("train",)) == len(own) - wanted
+
+
+def test_blanks_around_a_folders_name_are_no_part_of_the_class(tmp_path: Path) -> None:
+    touch_videos(tmp_path, [f"{name}/{n}.mp4" for name in (" wave ", "Point") for n in range(2)])
+    found = read_annotations("folders", tmp_path)
+    assert found.class_names == ("Point", "wave")
+    assert {clip.path.split("/")[0] for clip in found.clips} == {"Point", " wave "}
+
+
+def test_a_line_break_in_a_name_is_refused(tmp_path: Path) -> None:
+    touch_videos(tmp_path, ["wave/1.mp4", "wave/two\nlines.mp4"])
+    with pytest.raises(DataError) as caught:
+        read_annotations("folders", tmp_path)
+    assert str(caught.value) == (
+        "1 clip has a line break in the name, and lists hold a clip a line\n"
+        "  got:     'wave/two\\nlines.mp4'\n  next:    rename the file"
+    )

@@ -43,10 +43,13 @@ def test_classes_of_folders_and_annotations() -> None:
     assert folders.of("train/x.mp4") is None
     assert folders.of("x.mp4") is None
     rows = [("a/x.mp4", 0, "a"), ("b/x.mp4", 1, "b"), ("b/y.mp4", 1, "b")]
-    manifest = Manifest("d", tuple(ManifestRow(p, p, i, n, ("val",), 1) for p, i, n in rows))
+    manifest = Manifest("hmdb51", tuple(ManifestRow(p, p, i, n, ("val",), 1) for p, i, n in rows))
     annotated = by_annotations(manifest)
     assert annotated.of("flat/Y.webm") == "b"
     assert annotated.of("x.mp4") is None  # of two classes
+    own = by_annotations(Manifest("mine", manifest.rows))
+    assert own.of("b/x.webm") == own.of("videos/B/x.mp4") == "b"
+    assert own.of("a/y.mp4") is None  # another clip than b/y.mp4
 
 
 @pytest.mark.parametrize(

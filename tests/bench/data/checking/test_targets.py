@@ -65,7 +65,8 @@ def test_lists_and_videos_that_are_not_there(
     assert main(["data", "check", "ucf101"]) == 1
     assert capsys.readouterr().err == (
         "bench: the folder of the videos is missing\n  got:     no data/ucf101/videos\n"
-        "  next:    check 'root' of ucf101 in the configuration\n"
+        "  next:    bench data prepare ucf101 --videos <folder> --annotations <folder>; or check "
+        "'root' of ucf101 in the configuration\n"
     )
     assert main(["data", "check", "val1", "--list", "val1"]) == 2
     assert capsys.readouterr().err.startswith("bench: --list is for datasets\n  got:     val1\n")

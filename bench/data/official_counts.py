@@ -124,6 +124,20 @@ OFFICIAL: MappingProxyType[str, MappingProxyType[str, tuple[OfficialCount, ...]]
 """Dataset -> official split -> the counts in circulation. SSv2's test labels are held out."""
 
 
+A_CLASS: MappingProxyType[str, MappingProxyType[str, int]] = MappingProxyType(
+    {
+        "hmdb51": MappingProxyType(
+            {
+                f"{part}{split}": size
+                for part, size in (("train", 70), ("val", 30))
+                for split in (1, 2, 3)
+            }
+        )
+    }
+)
+"""Dataset -> official split -> clips of every class, where all classes have as many (HMDB-51)."""
+
+
 def nearest_count(dataset: str, split: str, clips: int) -> OfficialCount | None:
     """The official count of a split that a number of clips comes nearest.
 

@@ -19,7 +19,7 @@ from bench.data.atomic import write_atomically
 from bench.data.catalogue import CATALOGUE
 from bench.data.manifest import Manifest, ManifestReport
 from bench.data.manifest_cache import OfficialData, Refreshed, refresh_manifest
-from bench.data.official_counts import CLASSES, OTHER_VERSIONS
+from bench.data.official_counts import A_CLASS, CLASSES, OTHER_VERSIONS
 from bench.data.prepared import (
     FLAG,
     FORMATS,
@@ -261,7 +261,22 @@ def _described(official: OfficialData, refreshed: Refreshed, released: str | Non
         splits=splits,
         by_class={name: count for name, count in by_class.items() if count.present < count.listed},
         differences=_differences(report),
+        off_size=_off_size(official.dataset, manifest),
     )
+
+
+def _off_size(dataset: str, manifest: Manifest) -> dict[str, dict[str, int]]:
+    """Classes whose splits are not as large as the official ones, of the splits that are there."""
+    found = Counter((row.class_name, split) for row in manifest.rows for split in row.splits)
+    there = {split for _, split in found}
+    official = {split: n for split, n in A_CLASS.get(dataset, {}).items() if split in there}
+    sizes = {
+        _printable(name): {
+            split: found[name, split] for split, n in official.items() if found[name, split] != n
+        }
+        for name in sorted({row.class_name for row in manifest.rows})
+    }
+    return {name: splits for name, splits in sizes.items() if splits}
 
 
 def _counts(pairs: Iterable[tuple[str, bool]]) -> dict[str, SplitCount]:

@@ -82,6 +82,11 @@ class Prepared(_Frozen):
     splits: dict[str, SplitCount]
     by_class: dict[str, SplitCount] = Field(description="classes that miss clips, and only they")
     differences: dict[str, Difference]
+    off_size: dict[str, dict[str, int]] = Field(
+        default={},
+        description="class -> official split -> annotated clips, where the official count of every "
+        "class is known and is another",
+    )
 
     @property
     def missing(self) -> int:

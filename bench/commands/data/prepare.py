@@ -138,6 +138,8 @@ def _differences(prepared: Prepared, missing_file: Path) -> Iterator[str]:
             f"only {prepared.classes} of {wanted} classes are in these annotations; lists that are "
             "made from them hold no others"
         )
+    if prepared.off_size:
+        yield from _off_size(prepared, missing_file.with_name(f"{prepared.dataset}.json"))
     if prepared.missing:
         yield from _missing(prepared, missing_file)
     for kind, words in _WORDS.items():
@@ -146,6 +148,30 @@ def _differences(prepared: Prepared, missing_file: Path) -> Iterator[str]:
             more = ", …" if difference.count > len(difference.examples) else ""
             named = f" ({', '.join(difference.examples)}{more})" if difference.examples else ""
             yield f"{words}: {difference.count:,}{named}"
+
+
+def _off_size(prepared: Prepared, description: Path) -> Iterator[str]:
+    from bench.data.official_counts import A_CLASS
+
+    official = A_CLASS[prepared.dataset]
+    gaps = {
+        name: sum(abs(official[split] - clips) for split, clips in splits.items())
+        for name, splits in prepared.off_size.items()
+    }
+    worst = sorted(gaps, key=lambda name: (-gaps[name], name))
+    yield (
+        f"annotated otherwise than officially: {len(worst):,} of {prepared.classes:,} classes "
+        "(a split file missing, cut off, or of another version?)"
+    )
+    width = max(map(len, worst[:_WORST]))
+    for name in worst[:_WORST]:
+        listed = ", ".join(
+            f"{split} {clips} of {official[split]}"
+            for split, clips in sorted(prepared.off_size[name].items())
+        )
+        yield f"  {name:<{width}}  {listed}"
+    if len(worst) > _WORST:
+        yield f"  … and {len(worst) - _WORST:,} more classes: 'off_size' in {description}"
 
 
 def _missing(prepared: Prepared, missing_file: Path) -> Iterator[str]:

@@ -81,6 +81,11 @@ run_test_split1.txt)
   [1] 70 + 30 clips a class in each split (Kuehne et al. 2011)
 
 only 3 of 51 classes are in these annotations; lists that are made from them hold no others
+annotated otherwise than officially: 3 of 3 classes \
+(a split file missing, cut off, or of another version?)
+  run        train1 1 of 70, val1 2 of 30
+  kick ball  train1 2 of 70, val1 2 of 30
+  kick       train1 3 of 70, val1 2 of 30
 missing: 4 clips (33.33 %) in 2 of 3 classes
   run        3 of 3  none there
   kick       1 of 5
@@ -95,6 +100,26 @@ written: data/prepared/hmdb51.csv, .json, .missing.txt
     again = ("bench data prepare hmdb51", "again, when you have got what is missing; ")
     again = (again[0], again[1] + "or set a policy for a run")
     assert capsys.readouterr().out == expected + next_steps(again)
+
+
+def test_a_split_file_that_got_lost_is_named_by_its_class(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    codes = {
+        name: {f"clip_{name}_{n}.avi": [1, 1] if n < 70 else [2, 2] for n in range(100)}
+        for name in ("kick", "run")
+    }
+    folders = official.hmdb(tmp_path / "official", codes)
+    assert prepare(folders) == 0
+    assert "otherwise than officially" not in capsys.readouterr().out
+    (folders.annotations / "testTrainMulti_7030_splits" / "kick_test_split2.txt").unlink()
+    assert prepare(folders) == 0
+    lines = capsys.readouterr().out.splitlines()
+    place = lines.index(
+        "annotated otherwise than officially: 1 of 2 classes "
+        "(a split file missing, cut off, or of another version?)"
+    )
+    assert lines[place + 1] == "  kick  train2 0 of 70, val2 0 of 30"
 
 
 def test_the_second_time_names_no_folder_and_says_that_nothing_changed(

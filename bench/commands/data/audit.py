@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench.errors import DataError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,4 +46,19 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(audit_tree(audits), indent=1))
     else:
         print(audit_text(audits))
+    bare = [audit.dataset for audit in audits if not (audit.lists or audit.failed)]
+    if bare and (args.datasets or len(bare) == len(audits)):
+        raise _nothing_there(bare)
     return 1 if any(audit.failed for audit in audits) else 0
+
+
+def _nothing_there(datasets: Sequence[str]) -> DataError:
+    """That nothing was found wrong because nothing was looked at."""
+    from bench.errors import DataError
+
+    return DataError(
+        f"nothing of {', '.join(datasets)} could be audited",
+        got="no list that is there, or that could be made",
+        next_step=f"bench data prepare {datasets[0]} --videos <folder> --annotations <folder>; or "
+        "name the configuration that says where they lie: --config F",
+    )

@@ -285,3 +285,18 @@ def test_a_list_that_does_not_fit_is_an_error_and_the_rest_is_audited(
         "../secret.avi)"
     ]
     assert [row["name"] for row in made["lists"]] == ["val1", "few_shot_2"]
+
+
+def test_a_dataset_of_which_nothing_is_there_is_not_called_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for variable in ("BENCH_DATA", "BENCH_RELEASED"):
+        monkeypatch.delenv(variable, raising=False)
+    assert main(["data", "audit", "hmdb51"]) == 1
+    assert capsys.readouterr().err == (
+        "bench: nothing of hmdb51 could be audited\n"
+        "  got:     no list that is there, or that could be made\n"
+        "  next:    bench data prepare hmdb51 --videos <folder> --annotations <folder>; or "
+        "name the configuration that says where they lie: --config F\n"
+    )

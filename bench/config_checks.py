@@ -156,11 +156,18 @@ def _option_errors(where: str, method: MethodConfig) -> list[str]:
 
     if method.adapter not in methods_room.names():
         return []
-    allowed = list(methods_room.facts(method.adapter).options)
+    facts = methods_room.facts(method.adapter)
     kind = f"option of {method.adapter}"
-    errors = unknown_names(f"{where}.options", kind, list(method.options), allowed)
+    places = {f"{where}.options": method.options}
     for setting, options in method.setting_options.items():
-        errors += unknown_names(f"{where}.setting_options.{setting}", kind, list(options), allowed)
+        places[f"{where}.setting_options.{setting}"] = options
+    errors = []
+    for place, options in places.items():
+        errors += unknown_names(place, kind, list(options), list(facts.options))
+        for option in options.keys() & facts.options.keys():
+            form = methods_room.wanted_form(facts.options, facts.choices, option, options[option])
+            if form is not None:
+                errors.append(f"{place}.{option}: got {options[option]!r}, allowed: {form}")
     return errors
 
 

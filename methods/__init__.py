@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import UsageError, unknown_name
 from methods.catalogue import FACTS, LOCATIONS
-from methods.facts import Facts
+from methods.facts import Facts, wanted_form
 
 if TYPE_CHECKING:
     from torch import nn
@@ -111,7 +111,8 @@ def create(
         **options: Options of the adapter; what is not given has the adapter's default.
 
     Raises:
-        UsageError: Unknown adapter or option, no class names, or no frames.
+        UsageError: Unknown adapter or option, a value of the wrong kind, no class names, or no
+            frames.
     """
     import copy
 
@@ -119,6 +120,12 @@ def create(
     for option in options:
         if option not in cls.options:
             raise unknown_name(f"option of {adapter}", option, cls.options)
+        value = options[option]
+        form = wanted_form(cls.options, cls.choices, option, value)
+        if form is not None and option in cls.choices:
+            raise unknown_name(f"{option} of {adapter}", str(value), cls.choices[option])
+        if form is not None:
+            raise UsageError(f"{adapter}: {option} must be {form}", got=repr(value))
     if not class_names:
         raise UsageError(f"{adapter} needs at least one class name", got="an empty list")
     if num_frames < 1:

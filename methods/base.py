@@ -83,7 +83,10 @@ class Method(nn.Module):
     origin: ClassVar[Origin]
     preprocessing: ClassVar[Preprocessing] = Preprocessing()
     options: ClassVar[Mapping[str, Any]] = {}
-    """Options with their defaults; anything else is refused by ``methods.create``."""
+    """Options with their defaults; anything else is refused before anything runs, and so is a value
+    of another kind than the default (whole number, number, truth value, text)."""
+    choices: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Option -> the words it may be, for options that are one of several words."""
     trains: ClassVar[bool] = True
     """False: only evaluated."""
     frozen_image_tower: ClassVar[bool] = False

@@ -93,6 +93,7 @@ _ALL = (
         summary="both encoders are fine-tuned; frame features are averaged",
         origin=_vifi_origin("authors' repository"),
         options={"fusion": "embedding"},
+        choices={"fusion": ("embedding", "decision", "image")},
         parity={"vificlip": "both"},
     ),
     Facts(
@@ -172,6 +173,7 @@ _ALL = (
             "image_lr_ratio": 1.0,
             "fusion_lr_ratio": 10.0,
         },
+        choices={"fusion": ("Transf", "meanP", "Transf_cls", "LSTM", "Conv_1D")},
         loss_couples_clips=True,
         parity={"actionclip_transf": "all", "actionclip_meanp": "all"},
     ),
@@ -237,6 +239,10 @@ _ALL = (
             "ctx_init": "",
             "new_classes": "bare",
             "zero_shot_template": "{}",
+        },
+        choices={
+            "ctx_position": ("end", "middle", "front"),
+            "new_classes": ("bare", "context"),
         },
         parity={"vita": "default", "vita_variant": "default"},
     ),

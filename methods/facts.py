@@ -10,6 +10,13 @@ IMAGENET = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 CLIP = ((122.7709383, 116.7460125, 104.09373615), (68.5005327, 66.6321579, 70.32316305))
 
 ANY = "*"
+_FORMS: tuple[tuple[type, tuple[type, ...], str], ...] = (
+    (bool, (bool,), "True or False"),
+    (int, (int,), "a whole number"),
+    (float, (int, float), "a number"),
+    (str, (str,), "a text"),
+)
+"""Kind of a default -> kinds of value that may stand in its place, and what they are called."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,7 @@ class Facts:
         origin: Citation, original code and the commit the adapter was checked against.
         preprocessing: Pipeline and normalisation constants.
         options: Options with their defaults.
+        choices: Option -> the words it may be, for options that are one of several words.
         trains: False: only evaluated.
         frozen_image_tower: True: ``encode_frames`` never changes in training.
         starts_from: Row name of the method whose source-set checkpoint it starts from.
@@ -64,6 +72,7 @@ class Facts:
     origin: Origin
     preprocessing: Preprocessing = Preprocessing()
     options: Mapping[str, Any] = field(default_factory=dict)
+    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     trains: bool = True
     frozen_image_tower: bool = False
     starts_from: str | None = None
@@ -74,6 +83,26 @@ class Facts:
     def supports(self, setting: str, dataset: str) -> str | None:
         """None, or why this method has no row in that setting on that dataset."""
         return refusal(self.refusals, setting, dataset)
+
+
+def wanted_form(
+    options: Mapping[str, Any], choices: Mapping[str, tuple[str, ...]], option: str, value: object
+) -> str | None:
+    """None where an option may have this value, else what it may be.
+
+    Args:
+        options: The adapter's options with their defaults; a default tells the kind of its option.
+        choices: Option -> the words it may be.
+        option: One of ``options``.
+        value: What is asked for.
+    """
+    if option in choices:
+        return None if value in choices[option] else ", ".join(choices[option])
+    for kind, allowed, form in _FORMS:
+        if isinstance(options[option], kind):
+            number = isinstance(value, allowed) and isinstance(value, bool) == (kind is bool)
+            return None if number else form
+    return None
 
 
 def refusal(refusals: Mapping[tuple[str, str], str], setting: str, dataset: str) -> str | None:

@@ -43,7 +43,6 @@ _CONTEXT = "prompt_learner.ctx"
 _SUFFIX = "prompt_learner.token_suffix"
 _TABLE = "textual.token_embedding.weight"
 _TIMES = "visual.time_embed"
-_POSITIONS = ("end", "middle", "front")
 _OTHER_TEXT = 0.1
 """Token embeddings that differ by more than this share of their norm are another text's."""
 
@@ -366,13 +365,6 @@ def _check(options: Mapping[str, Any]) -> None:
         if not isinstance(options[option], int) or options[option] < 0:
             raise UsageError(
                 f"vita-clip: {option} must be a whole number", got=options[option], allowed=">= 0"
-            )
-    for option, allowed in (("ctx_position", _POSITIONS), ("new_classes", ("bare", "context"))):
-        if options[option] not in allowed:
-            raise UsageError(
-                f"vita-clip: {option} is not known",
-                got=options[option],
-                allowed=", ".join(allowed),
             )
     shared = not options["class_specific_ctx"] or bool(str(options["ctx_init"]).strip())
     if options["new_classes"] == "context" and not shared:

@@ -225,6 +225,29 @@ def test_unknown_adapter_options_are_reported(tmp_path: Path) -> None:
     )
 
 
+def test_values_of_adapter_options_are_checked_before_anything_runs(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        "methods = {\n"
+        '  "actionclip": dict(options=dict(fusion="Transff", temporal_shift=1)),\n'
+        '  "vl": dict(adapter="vl-prompting", options=dict(n_ctx_vision=16.5, ctx_init=3),\n'
+        '             setting_options={"few-shot": dict(n_ctx_text=True)}),\n'
+        '  "xclip": dict(options=dict(prompts_alpha="small", drop_path_rate=0)),\n'
+        "}\n",
+    )
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert sorted(caught.value.errors) == [
+        "methods.actionclip.options.fusion: got 'Transff', allowed: Transf, meanP, Transf_cls, "
+        "LSTM, Conv_1D",
+        "methods.actionclip.options.temporal_shift: got 1, allowed: True or False",
+        "methods.vl.options.ctx_init: got 3, allowed: a text",
+        "methods.vl.options.n_ctx_vision: got 16.5, allowed: a whole number",
+        "methods.vl.setting_options.few-shot.n_ctx_text: got True, allowed: a whole number",
+        "methods.xclip.options.prompts_alpha: got 'small', allowed: a number",
+    ]
+
+
 def test_a_row_may_follow_the_recipe_of_another() -> None:
     config = load_config("table7")
     source = config.recipe_for("xclip-source", "zero-shot", "hmdb51")

@@ -14,6 +14,7 @@ import methods
 from bench.clip import architecture, build_clip
 from bench.errors import UsageError
 from methods.actionclip_fusion import FUSIONS, build_fusion
+from methods.catalogue import FACTS
 
 GOLDEN = Path(__file__).parents[1] / "goldens" / "actionclip" / "heads.safetensors"
 WIDTH, FRAMES = 64, 8
@@ -188,4 +189,4 @@ def test_bad_choices_are_refused() -> None:
         build_fusion("Transf_cls", widths(joint=36), FRAMES)
     with pytest.raises(UsageError, match="with Transf_cls reads 8 frames a video"):
         head("Transf_cls")(frames(length=4))
-    assert tuple(FUSIONS) == ("Transf", "meanP", "Transf_cls", "LSTM", "Conv_1D")
+    assert tuple(FUSIONS) == FACTS["actionclip"].choices["fusion"]

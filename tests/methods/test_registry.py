@@ -9,6 +9,7 @@ import pytest
 import methods
 from bench.errors import UsageError
 from methods.catalogue import FACTS
+from methods.facts import Facts, wanted_form
 from tests.tiny_clip import tiny_clip
 
 BUILT_IN = ("vanilla-clip", "clip-image-ft", "clip-text-ft", "vifi-clip")
@@ -29,6 +30,19 @@ class Mine(VifiClip):
         super().__init__(clip, class_names, num_frames, **options)
         self.depth = options["depth"]
 '''
+
+
+@pytest.mark.parametrize("facts", FACTS.values(), ids=list(FACTS))
+def test_defaults_are_values_that_are_allowed(facts: Facts) -> None:
+    assert facts.choices.keys() <= facts.options.keys()
+    for option, value in facts.options.items():
+        assert wanted_form(facts.options, facts.choices, option, value) is None
+
+
+def test_a_value_of_the_wrong_kind() -> None:
+    with pytest.raises(UsageError) as error:
+        methods.create("xclip", clip=tiny_clip(), class_names=["a"], num_frames=2, mit_layers="one")
+    assert str(error.value) == "xclip: mit_layers must be a whole number\n  got:     'one'"
 
 
 def test_names_and_facts_come_without_torch() -> None:

@@ -106,5 +106,5 @@ def test_a_fusion_that_does_not_exist() -> None:
     with pytest.raises(UsageError) as error:
         _method("frames")
     assert str(error.value) == (
-        "vifi-clip: fusion is not known\n  got:     frames\n  allowed: embedding, decision, image"
+        "unknown fusion of vifi-clip 'frames'\n  allowed: decision, embedding, image"
     )

@@ -269,7 +269,7 @@ def test_a_step_moves_what_is_trained_and_nothing_else() -> None:
         ),
         (
             {"ctx_position": "start"},
-            "vita-clip: ctx_position is not known\n  got:     start\n  allowed: end, middle, front",
+            "unknown ctx_position of vita-clip 'start'\n  allowed: end, front, middle",
         ),
         (
             {"new_classes": "context"},

@@ -213,7 +213,7 @@ def coverage(shape: str, pose: Pose) -> Array:
     cos, sin, radius = np.cos(at(pose.angle)), np.sin(at(pose.angle)), at(pose.radius)
     squeeze = np.sqrt(at(pose.aspect))
     offsets = (0.0,) if not pose.gap.any() else (-0.5, 0.5)
-    total = np.zeros((len(pose.x), HEIGHT, WIDTH), dtype=np.float32)
+    total: Array = np.zeros((len(pose.x), HEIGHT, WIDTH), dtype=np.float32)
     for offset in offsets:
         dx = (columns - at(pose.x) - offset * at(pose.gap)) / squeeze
         dy = (rows - at(pose.y)) * squeeze

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from bench import graph
+from bench.data.lists import is_there
 from bench.plan import Plan
 from results.records import EvaluationRecord, Failure, TrainRecord
 from results.store import RunStore
@@ -67,7 +69,8 @@ def job_states(
         records: The result of ``records_of`` where the caller has it already.
     """
     known = records_of(plan, store) if records is None else records
-    done = set() if rerun == "always" else set(known)
+    regained = {} if rerun == "never" else _regained(plan, known)
+    done = set() if rerun == "always" else set(known) - set(regained)
     targets = {trial.evaluation for trial in plan.file.trials}
     wanted = graph.to_run(targets, plan.parents, done)
     states: dict[str, JobState] = {}
@@ -78,7 +81,31 @@ def job_states(
             states[key] = JobState("not needed", "every number that needs it is there")
         else:
             states[key] = _wanted(key, plan, store, rerun, states)
+            if key in regained and states[key].state == "to run":
+                states[key] = JobState("to run", _there_now(regained[key]))
     return states
+
+
+def _regained(plan: Plan, records: Mapping[str, TrainRecord | EvaluationRecord]) -> dict[str, int]:
+    """Numbers that were computed without clips whose files have come since -> how many clips.
+
+    Only those that need nothing but scoring: a training that took days does not begin anew by
+    itself because a file has come.
+    """
+    found: dict[str, int] = {}
+    for key, record in records.items():
+        trained = all(parent in records for parent in plan.parents[key])
+        if isinstance(record, EvaluationRecord) and trained:
+            root = Path(plan.jobs[key].clips.root)
+            lost = [bad.clip for bad in record.bad_clips if bad.reason == "missing"]
+            come = sum(is_there(root / clip) for clip in lost)
+            found.update({key: come} if come else {})
+    return found
+
+
+def _there_now(clips: int) -> str:
+    noun = "1 clip that was" if clips == 1 else f"{clips:,} clips that were"
+    return f"{noun} missing when it ran can be read now"
 
 
 def _wanted(

@@ -216,7 +216,8 @@ class Scheduler:
         for key, state in self.states.items():
             if state.will_run:
                 self._now.waiting.add(key)
-                if self._rerun == "always" and state.state != "running":
+                again = self._rerun == "always" or key in self._records
+                if again and state.state != "running":
                     self._store.forget(key)
             elif state.state in ("failed", "needs data", "blocked"):
                 self._cannot_run(key, state)

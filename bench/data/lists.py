@@ -191,10 +191,11 @@ def _unchanged(what: str, planned: str | None, actual: str) -> None:
 
 def missing_clips(clips: ClipSet) -> tuple[Clip, ...]:
     """The clips of a set whose file is not there."""
-    return tuple(clip for clip in clips.clips if not _is_there(clip.path))
+    return tuple(clip for clip in clips.clips if not is_there(clip.path))
 
 
-def _is_there(path: Path) -> bool:
+def is_there(path: Path) -> bool:
+    """Whether a clip can be read at a path, as a file or out of a shard."""
     try:
         locate(path)
     except OSError:

@@ -128,6 +128,36 @@ def test_bad_clips_stop_a_run_unless_it_says_what_becomes_of_them(
     assert "partial data: 2 of 11 listed" in (out / "report" / "results.csv").read_text()
 
 
+def test_a_number_is_computed_again_when_its_missing_clip_has_come(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = make_world(tmp_path / "world")
+    names = sorted(path.name for path in (own.root / "videos").iterdir())
+    entries = [ListEntry(name, int(name[0])) for name in names]
+    own.add_list("trained", [*entries[1::2], ListEntry("never.mp4", 0)])
+    own.add_list("evaluated", [*entries[::2], ListEntry("lost.mp4", 2)])
+    config, out = configuration(own, "evaluated"), tmp_path / "run"
+    flags = ["--policy", "exclude", "--train-policy", "skip", "--out", str(out)]
+    run_all(planned(config, policy="exclude", train_policy="skip"), out)
+    before, partial = records(out)
+    assert main(["plan", "--config", config, *ROW, *flags]) == 0
+    assert "2 jobs (1 trainings, 1 evaluations) for 1 numbers" in capsys.readouterr().out
+
+    videos = own.root / "videos"
+    for lost in ("lost.mp4", "never.mp4"):
+        (videos / lost).write_bytes((videos / "2_0.mp4").read_bytes())
+    assert main(["plan", "--config", config, *ROW, *flags]) == 0
+    said = capsys.readouterr().out
+    assert "to run: 1 clip that was missing when it ran can be read now" in said
+    assert main(["run", "--config", config, *ROW, *flags, "--jobs", "1"]) == 0
+    after, complete = records(out)
+    assert after == before
+    assert (partial.counts.present, complete.counts.present) == (9, 10)
+    assert complete.bad_clips == ()
+    assert main(["run", "--config", config, *ROW, *flags, "--rerun", "missing"]) == 0
+    assert "0 jobs done in 0.0 s, 2 were there" in capsys.readouterr().out
+
+
 def test_policies_make_other_jobs_and_the_default_is_the_configurations(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:

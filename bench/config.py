@@ -149,7 +149,8 @@ class RunConfig(_Frozen):
     cache_limit: int | None = Field(
         default=None,
         ge=0,
-        description="bytes of kept frames, for example '50G'; None: half of the disk's free space",
+        description="bytes of each of the three caches (test frames, their features, features of "
+        "all frames of training clips), for example '50G'; None: half of the disk's free space",
     )
     workers: int = Field(default=0, ge=0, description="decoding processes a job")
     threads: int = Field(default=1, ge=1, description="torch threads a job on CPU")

@@ -125,7 +125,7 @@ class _Job(_Frozen):
         default=True, description="False: of the caches, that of decoded test frames is not used"
     )
     cache_limit: int | None = Field(
-        default=None, description="bytes of kept frames; None: half of the disk's free space"
+        default=None, description="bytes of each cache; None: half of the disk's free space"
     )
     released: ReleasedRef | None = Field(
         default=None, description="what is scored, or what the training starts from"

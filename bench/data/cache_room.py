@@ -52,10 +52,20 @@ class CacheRoom:
     Args:
         folder: Root of all entries; made on the first write.
         limit: Bytes of all entries together; None: half of what the disk has left without them.
+        what: What the log calls the cache.
+        without: What happens where nothing is kept, for the log.
     """
 
-    def __init__(self, folder: Path, limit: int | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        limit: int | None,
+        *,
+        what: str = "frame cache",
+        without: str = "frames are decoded again",
+    ) -> None:
         self.closed = False
+        self._what, self._without = what, without
         self._folder = folder
         self._limit = limit
         self._began_ns = time.time_ns() - _COARSE_NS
@@ -170,9 +180,7 @@ class CacheRoom:
     def _close(self, why: str) -> None:
         """Stop adding and say so, once."""
         self.closed = True
-        _log.warning(
-            "the frame cache %s %s; frames are decoded again from now on", self._folder, why
-        )
+        _log.warning("the %s %s %s; %s from now on", self._what, self._folder, why, self._without)
 
 
 def _read_number(handle: int) -> int | None:

@@ -249,7 +249,8 @@ class Scorer:
         spec = self._pipeline.spec
         space = feature_space(self._method, built.backbone, self._job, spec, self._precision)
         seed = self._job.seed if spec.random else None
-        return FeatureCache(Path(self._job.cache) / "features", space, seed)
+        folder = Path(self._job.cache) / "features"
+        return FeatureCache(folder, space, seed, limit=self._job.cache_limit)
 
 
 def fuse_views(scores: Tensor, views: int) -> Tensor:

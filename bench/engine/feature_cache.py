@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import shutil
 import zlib
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from bench.clip import LoadedBackbone
-from bench.data.cache_room import KEEP_FREE
+from bench.data.cache_room import CacheRoom
 from bench.data.clips import Clip
 from bench.data.frame_cache import fingerprint
 from bench.data.pipelines.base import PipelineSpec
@@ -28,7 +27,6 @@ from bench.data.storage import locate
 from bench.engine.precision import Precision
 from bench.jobs import EvaluateJob, TrainJob
 from methods.base import Method
-from results.atomic import write_atomically
 
 _log = logging.getLogger(__name__)
 
@@ -47,12 +45,17 @@ class FeatureCache:
         folder: Folder of all features; made on the first write.
         space: What ``feature_space`` gave.
         seed: Seed of random views, else None.
+        limit: Bytes of all features in ``folder``, see ``CacheRoom``.
     """
 
-    def __init__(self, folder: Path, space: str, seed: int | None) -> None:
+    def __init__(
+        self, folder: Path, space: str, seed: int | None, *, limit: int | None = None
+    ) -> None:
         self._folder = folder / space
         self._seed = seed
-        self._closed = False
+        self._room = CacheRoom(
+            folder, limit, what="feature cache", without="features are computed again"
+        )
         self.hits = 0
 
     def get(self, clip: Clip) -> Tensor | None:
@@ -73,6 +76,7 @@ class FeatureCache:
             _log.warning("cached features %s are damaged (checksum); made anew", entry)
             return None
         self.hits += 1
+        self._room.used(entry)
         return features
 
     def holds(self, clip: Clip) -> bool:
@@ -83,23 +87,15 @@ class FeatureCache:
     @property
     def closed(self) -> bool:
         """Whether nothing is kept any more."""
-        return self._closed
+        return self._room.closed
 
     def put(self, clip: Clip, features: Tensor) -> None:
         """Keep the features of a clip."""
         entry = self._entry(clip)
-        if entry is None or self._closed:
+        if entry is None or self._room.closed:
             return
         kept = features.detach().cpu().contiguous()
-        try:
-            entry.parent.mkdir(parents=True, exist_ok=True)
-            data = save({"features": kept}, {"crc32": _checksum(kept)})
-            if shutil.disk_usage(entry.parent).free < len(data) + KEEP_FREE:
-                raise OSError(f"less than {KEEP_FREE / 2**30:.3g} GiB of disk left")
-            write_atomically(entry, data, durable=False)
-        except OSError as error:
-            self._closed = True
-            _log.warning("the feature cache %s cannot be written: %s", self._folder, error)
+        self._room.put(entry, save({"features": kept}, {"crc32": _checksum(kept)}))
 
     def _entry(self, clip: Clip) -> Path | None:
         """The file of a clip, named after where it lies, its size and its date."""

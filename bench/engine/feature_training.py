@@ -134,7 +134,8 @@ class FeatureLoader:
         self._drawn = self._frames(job.workers)
         self._spec = PipelineSpec(job.preprocessing.pipeline, "every", 1, job.recipe.image_size)
         space = feature_space(built.method, built.backbone, job, self._spec, precision)
-        self._cache = FeatureCache(Path(job.cache) / "frame-features", space, seed=None)
+        folder = Path(job.cache) / "frame-features"
+        self._cache = FeatureCache(folder, space, seed=None, limit=job.cache_limit)
         self._memory: dict[int, Tensor] = {}
         self._room = MEMORY
         self._incomplete: set[int] = set()

@@ -65,3 +65,26 @@ def test_random_views_are_found_by_the_same_seed_only(world: World, tmp_path: Pa
     assert decoder != KEPT
     np.testing.assert_array_equal(other, score(job(seed=8), tmp_path / "alone")[0])
     assert not np.array_equal(other, first)
+
+
+def test_the_limit_is_kept_said_once_and_changes_no_score(
+    world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    usual, _ = score(world.evaluate_job("vanilla-clip"), tmp_path / "usual")
+    features = tmp_path / "cache" / "features"
+    limit = 3000
+    job = world.evaluate_job("vanilla-clip", cache=str(tmp_path / "cache"), cache_limit=limit)
+    first, _ = score(job, tmp_path / "first")
+    second, decoder = score(job, tmp_path / "second")
+    np.testing.assert_array_equal(first, usual)
+    np.testing.assert_allclose(second, usual, atol=1e-5)
+    assert decoder != KEPT
+    kept = list(features.rglob("*.safetensors"))
+    assert 0 < len(kept) < 18
+    assert sum(path.stat().st_size for path in kept) <= limit
+    message = (
+        f"the feature cache {features} has reached its limit of {limit / 2**30:.3g} GiB; "
+        "features are computed again from now on"
+    )
+    # Once in each of the two runs; the frame cache has the same limit and a line of its own.
+    assert [record.message for record in caplog.records].count(message) == 2

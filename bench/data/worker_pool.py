@@ -326,6 +326,6 @@ def _portable(error: Exception) -> Exception:
     """An exception that survives the way to the parent."""
     try:
         pickle.loads(pickle.dumps(error))
-    except Exception:
+    except Exception:  # what pickle raises is whatever the error's own class raises
         return RuntimeError(f"{type(error).__name__}: {error}")
     return error

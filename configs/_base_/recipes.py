@@ -12,29 +12,31 @@ _docs = "ViFi-CLIP release e2d1948, docs/TRAIN.md (USE overridden, same hyper-pa
 _hard_labels = dict(label_smoothing=0.0, mixup_alpha=0.0, cutmix_alpha=0.0)
 _frames_as_they_are = dict(color_jitter=0.0, gray_scale=0.0, flip=0.0)
 
+# X-CLIP and ViFi-CLIP, whose code grew out of it, state these values each in files of their own.
+_family = dict(
+    image_size=224,
+    warmup_epochs=5,
+    weight_decay=0.001,
+    micro_batch=4,
+    replicas=8,
+    label_smoothing=0.1,
+    mixup_alpha=0.8,
+    cutmix_alpha=1.0,
+    cutmix_prob=0.5,
+    color_jitter=0.8,
+    gray_scale=0.2,
+    precision="amp-fp16",
+)
+_family_code = dict(schedule="vificlip", lr_min_ratio=0.01, betas=(0.9, 0.98), eps=1e-8, flip=0.5)
+
 recipes = dict(
     common=dict(
         source=_yaml,
-        values=dict(
-            image_size=224,
-            warmup_epochs=5,
-            weight_decay=0.001,
-            micro_batch=4,
-            replicas=8,
-            label_smoothing=0.1,
-            mixup_alpha=0.8,
-            cutmix_alpha=1.0,
-            cutmix_prob=0.5,
-            color_jitter=0.8,
-            gray_scale=0.2,
-            precision="amp-fp16",
-            views_clips=1,
-            views_crops=1,
-        ),
+        values=dict(**_family, views_clips=1, views_crops=1),
     ),
     common_code=dict(
         source=_code,
-        values=dict(schedule="vificlip", lr_min_ratio=0.01, betas=(0.9, 0.98), eps=1e-8, flip=0.5),
+        values=_family_code,
     ),
     zero_shot=dict(
         settings=["zero-shot"],
@@ -87,25 +89,7 @@ recipes = dict(
     xclip=dict(
         methods=["xclip"],
         source="X-CLIP yaml files and code",
-        values=dict(
-            image_size=224,
-            warmup_epochs=5,
-            schedule="vificlip",
-            lr_min_ratio=0.01,
-            weight_decay=0.001,
-            betas=(0.9, 0.98),
-            eps=1e-8,
-            micro_batch=4,
-            replicas=8,
-            label_smoothing=0.1,
-            mixup_alpha=0.8,
-            cutmix_alpha=1.0,
-            cutmix_prob=0.5,
-            color_jitter=0.8,
-            gray_scale=0.2,
-            flip=0.5,
-            precision="amp-fp16",
-        ),
+        values=dict(**_family, **_family_code),
     ),
     xclip_one_view=dict(
         settings=["zero-shot", "base-to-novel", "few-shot"],

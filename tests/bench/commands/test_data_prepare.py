@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -25,9 +24,7 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.fixture
 def folders(tmp_path: Path) -> official.OfficialFolders:
     made = official.simple_hmdb(tmp_path / "official", {"kick": 3, "kick_ball": 2, "run": 1})
-    for path in [made.videos, *made.videos.rglob("*")]:
-        if path.is_dir():
-            os.utime(path, (1_000_000_000, 1_000_000_000))
+    official.settle(made.videos)
     return made
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,13 @@ def hmdb(
             file = annotations / "testTrainMulti_7030_splits" / f"{name}_test_split{split + 1}.txt"
             file.write_text("".join(lines), encoding="utf-8", newline="")
     return OfficialFolders(videos, annotations)
+
+
+def settle(folder: Path) -> None:
+    """Make every folder look as if it had been left alone for a while."""
+    for path in [folder, *folder.rglob("*")]:
+        if path.is_dir():
+            os.utime(path, (1_000_000_000, 1_000_000_000))
 
 
 def simple_hmdb(folder: Path, train: Mapping[str, int], val: int = 2) -> OfficialFolders:

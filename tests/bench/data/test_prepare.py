@@ -29,15 +29,8 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.fixture
 def folders(tmp_path: Path) -> official.OfficialFolders:
     made = official.simple_hmdb(tmp_path / "official", TRAIN)
-    settle(made.videos)
+    official.settle(made.videos)
     return made
-
-
-def settle(folder: Path) -> None:
-    """Make every folder look as if it had been left alone for a while."""
-    for path in [folder, *folder.rglob("*")]:
-        if path.is_dir():
-            os.utime(path, (1_000_000_000, 1_000_000_000))
 
 
 def ask(folders: official.OfficialFolders, dataset: str = "hmdb51", **more: Path) -> PrepareResult:

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Sequence
 from typing import NoReturn, Protocol
 
-from bench.errors import BenchError, nearest
+from bench.ground.errors import BenchError, nearest
 
 VERBS = {
     "run": "plan, run and report (without --config: the mini world)",

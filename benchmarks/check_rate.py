@@ -27,10 +27,10 @@ import decord
 import numpy as np
 from realistic_clips import make_clips
 
-from bench.data.checking.inspection import InspectTask, inspect_clip
-from bench.data.checking.sweep import SweepOptions, look_up, sweep
-from bench.data.checking.verdict import Inspection
-from bench.data.checking.verdict_cache import VerdictCache
+from bench.upkeep.checking.inspection import InspectTask, inspect_clip
+from bench.upkeep.checking.sweep import SweepOptions, look_up, sweep
+from bench.upkeep.checking.verdict import Inspection
+from bench.upkeep.checking.verdict_cache import VerdictCache
 
 BLOCK = 32
 """Frames a call, where every frame is decoded."""

@@ -19,12 +19,12 @@ from pathlib import Path
 import numpy as np
 from damage import CODECS, SPOILERS, DamagedFile, damaged_files
 
-from bench.data.checking.check import check
-from bench.data.checking.report import CheckReport
-from bench.data.checking.sweep import SweepOptions
-from bench.data.checking.targets import folder_target
-from bench.data.checking.verdict_cache import Limits
-from bench.data.decode import open_video
+from bench.data.video.decode import open_video
+from bench.upkeep.checking.check import check
+from bench.upkeep.checking.report import CheckReport
+from bench.upkeep.checking.sweep import SweepOptions
+from bench.upkeep.checking.targets import folder_target
+from bench.upkeep.checking.verdict_cache import Limits
 
 
 def verdicts(report: CheckReport) -> dict[str, str]:

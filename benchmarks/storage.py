@@ -19,11 +19,11 @@ from pathlib import Path
 
 from realistic_clips import make_clip
 
-from bench.data.byte_sizes import format_bytes
-from bench.data.folder_index import index_folder
 from bench.data.pipelines.base import Pipeline, PipelineSpec, build
-from bench.data.resize import ResizeOptions, resize_videos
-from bench.data.shards import write_shards
+from bench.data.video.folder_index import index_folder
+from bench.ground.byte_sizes import format_bytes
+from bench.upkeep.resize import ResizeOptions, resize_videos
+from bench.upkeep.shards import write_shards
 
 
 def clips_a_second(pipeline: Pipeline, root: Path) -> float:

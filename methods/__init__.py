@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import UsageError, unknown_name
+from bench.ground.errors import UsageError, unknown_name
 from methods.catalogue import FACTS, LOCATIONS
 from methods.facts import Facts, wanted_form
 

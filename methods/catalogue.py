@@ -250,33 +250,35 @@ _ALL = (
 
 FACTS: Mapping[str, Facts] = MappingProxyType({facts.name: facts for facts in _ALL})
 
-_FAMILY = ("methods.vifi_family",)
+_FAMILY = ("methods.vifi.family",)
 
 LOCATIONS: Mapping[str, Location] = MappingProxyType(
     {
-        "vanilla-clip": Location("methods.vanilla_clip", "VanillaClip", _FAMILY),
-        "clip-image-ft": Location("methods.clip_image_ft", "ClipImageFt", _FAMILY),
-        "clip-text-ft": Location("methods.clip_text_ft", "ClipTextFt", _FAMILY),
-        "vifi-clip": Location("methods.vifi_clip", "VifiClip", _FAMILY),
+        "vanilla-clip": Location("methods.vifi.vanilla_clip", "VanillaClip", _FAMILY),
+        "clip-image-ft": Location("methods.vifi.clip_image_ft", "ClipImageFt", _FAMILY),
+        "clip-text-ft": Location("methods.vifi.clip_text_ft", "ClipTextFt", _FAMILY),
+        "vifi-clip": Location("methods.vifi.vifi_clip", "VifiClip", _FAMILY),
         "vl-prompting": Location(
-            "methods.vl_prompting", "VlPrompting", (*_FAMILY, "methods.image_tower")
+            "methods.vl_prompting.adapter", "VlPrompting", (*_FAMILY, "methods.image_tower")
         ),
         "actionclip": Location(
-            "methods.actionclip",
+            "methods.actionclip.adapter",
             "ActionClip",
             (
-                "methods.actionclip_fusion",
-                "methods.actionclip_shift",
-                "methods.actionclip_text",
+                "methods.actionclip.fusion",
+                "methods.actionclip.shift",
+                "methods.actionclip.text",
                 "methods.image_tower",
             ),
         ),
-        "a5": Location("methods.a5", "A5", ("methods.image_tower",)),
+        "a5": Location("methods.a5.adapter", "A5", ("methods.image_tower",)),
         "vita-clip": Location(
-            "methods.vita_clip", "VitaClip", ("methods.vita_blocks", "methods.image_tower")
+            "methods.vita_clip.adapter",
+            "VitaClip",
+            ("methods.vita_clip.blocks", "methods.image_tower"),
         ),
         "xclip": Location(
-            "methods.xclip", "XClip", ("methods.xclip_modules", "methods.image_tower")
+            "methods.xclip.adapter", "XClip", ("methods.xclip.modules", "methods.image_tower")
         ),
     }
 )

@@ -14,7 +14,7 @@ from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
 from torch import Tensor, nn
 from torch.nn.functional import linear, scaled_dot_product_attention
 
-from bench.errors import UsageError
+from bench.ground.errors import UsageError
 
 
 def require_plain(visual: nn.Module, title: str) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 
 from reports.formatting import number, plural, signed, with_spread
 from reports.tables import METRIC_TITLES, Column, Slot, Table, TableRow
-from results.aggregate import Cell, Estimate, Member
-from results.protocol import agreeing_facts, shown_facts
+from results.numbers.aggregate import Cell, Estimate, Member
+from results.numbers.protocol import agreeing_facts, shown_facts
 from results.published import CITATION
-from results.records import EvaluationRecord
+from results.run.records import EvaluationRecord
 
 STATE_TITLES = {
     "complete": "complete",

@@ -13,7 +13,7 @@ from reports.files import write_whole
 from reports.formatting import SYNTHETIC_WARNING
 from reports.series import Line, Panel, few_shot_panels
 from reports.tables import Table, build_tables
-from results.aggregate import Board
+from results.numbers.aggregate import Board
 
 COLOURS = (
     "#6b7280",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.errors import BenchError
-from results.atomic import write_atomically
+from bench.ground.errors import BenchError
+from bench.ground.files import write_atomically
 
 
 def write_whole(target: Path, content: str | bytes) -> Path:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from reports.tables import Slot, Table
-from results.aggregate import Cell
-from results.coverage import WHOLE_PERCENT
+from results.numbers.aggregate import Cell
+from results.numbers.coverage import WHOLE_PERCENT
 
 STATE_WORDS = {
     "failed": "failed",

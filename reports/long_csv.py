@@ -8,7 +8,7 @@ import pandas as pd
 
 from reports.files import write_whole
 from reports.tables import Column, Slot, Table, TableRow, build_tables
-from results.aggregate import Board, Cell
+from results.numbers.aggregate import Board, Cell
 from results.published import COLUMNS, PublishedNumber, load
 
 NAME = "results.csv"

@@ -21,7 +21,7 @@ from reports.formatting import (
     with_spread,
 )
 from reports.tables import Column, Slot, Table, build_tables
-from results.aggregate import Board
+from results.numbers.aggregate import Board
 from results.published import CITATION
 
 NAME = "tables.md"

@@ -26,10 +26,10 @@ from reports.formatting import (
 )
 from reports.series import few_shot_panels
 from reports.tables import Column, Slot, Table, build_tables
-from results import parity_badge
-from results.aggregate import Board, State
-from results.parity_badge import load_badge
+from results.numbers.aggregate import Board, State
 from results.published import CITATION
+from results.run import parity_badge
+from results.run.parity_badge import load_badge
 
 NAME = "index.html"
 _ORDER: tuple[State, ...] = ("complete", "incomplete", "failed", "pending", "skipped")

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-from bench.errors import UsageError, unknown_name
-from results.aggregate import load_board
+from bench.ground.errors import UsageError, unknown_name
+from results.numbers.aggregate import load_board
 
 FORMATS = {
     "html": "reports.page",

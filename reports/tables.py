@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from results.aggregate import Board, Cell, CellKey, Row
-from results.comparison import Standing, standings
-from results.coverage import Coverage, coverage
+from results.numbers.aggregate import Board, Cell, CellKey, Row
+from results.numbers.comparison import Standing, standings
+from results.numbers.coverage import Coverage, coverage
 from results.published import PublishedNumber, load
 
 METRIC_TITLES = {"top1": "Top-1", "top5": "Top-5", "hm": "HM"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 
-from bench.errors import unknown_name
+from bench.ground.errors import unknown_name
 from settings.base import Setting
 
 _MODULES = {

@@ -13,14 +13,14 @@ from methods.catalogue import LOCATIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("configs", "settings", "methods", "bench", "results", "reports")
-ADAPTERS = ("bench.clip", "bench.errors")
+ADAPTERS = ("bench.clip", "bench.ground")
 TOOLS = {
-    "methods.actionclip": ("bench.weights",),
-    "methods.released": ("bench.weights",),
-    "methods.identify": ("bench.weights", "bench.inert_pickle"),
-    "methods.conformance_checks": ("bench.engine",),
-    "methods.conformance_subject": ("bench.engine", "bench.seeds"),
-    "methods.conformance_weights": ("bench.engine",),
+    "methods.actionclip.adapter": ("bench.clip.weights",),
+    "methods.checkpoints.released": ("bench.clip.weights",),
+    "methods.checkpoints.identify": ("bench.clip.weights", "bench.clip.inert_pickle"),
+    "bench.conformance.behaviour": ("bench.engine",),
+    "bench.conformance.subject": ("bench.engine", "bench.ground.seeds"),
+    "bench.conformance.weights": ("bench.engine",),
 }
 """Besides what every adapter may use: readers of weight files, and the conformance suite, which
 saves, loads and trains with the engine's own code."""
@@ -29,10 +29,10 @@ LINES_A_FUNCTION = 50
 NO_NUMBERS = {
     "methods.catalogue",
     "methods.facts",
-    "methods.golden_case",
-    "methods.parity_subject",
-    "methods.released",
-    "methods.signatures",
+    "methods.parity.golden_case",
+    "methods.parity.subject",
+    "methods.checkpoints.released",
+    "methods.checkpoints.layouts",
 }
 """Modules that adapters import and that no score of a given set of weights depends on."""
 
@@ -71,10 +71,10 @@ def allowed_for(module: str) -> tuple[str, ...]:
     if room == "methods":
         return ("methods", *ADAPTERS, *TOOLS.get(module, ()))
     return {
-        "configs": ("configs", "bench.data.prepared", "bench.data.mini_world.clip"),
-        "settings": ("settings", "bench.data.catalogue", "bench.errors"),
-        "results": ("results", "bench.errors"),
-        "reports": ("reports", "results", "bench.errors"),
+        "configs": ("configs", "bench.data.official.prepared", "bench.data.mini_world.clip"),
+        "settings": ("settings", "bench.data.datasets.catalogue", "bench.ground"),
+        "results": ("results", "bench.ground"),
+        "reports": ("reports", "results", "bench.ground"),
         "bench": ("bench", "settings", "methods", "results"),
     }[room]
 
@@ -104,11 +104,18 @@ def test_only_the_command_line_knows_the_reports_and_the_commands() -> None:
 
 
 def test_data_and_contracts_know_nothing_of_the_machinery_above_them() -> None:
-    machinery = ("bench.engine", "bench.launchers", "bench.scheduler", "bench.plan")
+    machinery = (
+        "bench.engine",
+        "bench.running.launchers",
+        "bench.running.scheduler",
+        "bench.planning.plan",
+    )
     wrong = {
         f"{module} -> {name}"
         for module in modules()
-        if below(module, ("bench.data", "bench.jobs", "bench.recipe", "bench.clip"))
+        if below(
+            module, ("bench.data", "bench.planning.jobs", "bench.planning.recipe", "bench.clip")
+        )
         for name in imported(module)
         if below(name, machinery)
     }

@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
 
     import methods
     from bench.commands.matrix_flags import parse_assignment
-    from bench.errors import unknown_name
+    from bench.ground.errors import unknown_name
 
     broken = methods.load_plugins(args.plugin)
     for plugin in broken:
@@ -51,7 +51,7 @@ def _check(
 ) -> bool:
     import json
 
-    from methods import conformance
+    from bench.conformance import suite as conformance
 
     documents, well = {}, True
     for name in names:

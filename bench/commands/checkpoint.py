@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from methods.identify import Identity
+    from methods.checkpoints.identify import Identity
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
     import sys
 
     import methods
-    from methods.identify import identify
+    from methods.checkpoints.identify import identify
 
     for plugin in methods.load_plugins(args.plugin):
         print(plugin, file=sys.stderr)
@@ -37,7 +37,7 @@ def _document(found: Identity) -> str:
     import json
     from dataclasses import asdict
 
-    from methods.identify import groups
+    from methods.checkpoints.identify import groups
 
     body = asdict(found)
     if found.report is not None:
@@ -77,7 +77,7 @@ def _text(found: Identity) -> str:
 
 
 def _outcome(found: Identity) -> list[str]:
-    from methods.identify import groups
+    from methods.checkpoints.identify import groups
 
     lines = []
     if found.problem:

@@ -6,11 +6,11 @@ import argparse
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bench.errors import UsageError, unknown_name
+from bench.ground.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
-    from results.aggregate import Board, Cell
-    from results.common_subset import CommonSubset
+    from results.numbers.aggregate import Board, Cell
+    from results.numbers.common_subset import CommonSubset
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,9 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print a line a number: both methods, their difference, and the clips it rests on."""
-    from bench.run_contents import find_run
-    from results.aggregate import load_board
-    from results.common_subset import compare_on_common
+    from bench.running.job_views import find_run
+    from results.numbers.aggregate import load_board
+    from results.numbers.common_subset import compare_on_common
 
     store = find_run(args.run, "bench compare RUN")
     board = load_board([store.folder])

@@ -13,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """One line a dataset; those that the configuration has say where they lie."""
-    from bench.config import load_config
+    from bench.planning.load_config import load_config
 
     config = load_config(args.config)
     catalogue = config.catalogue

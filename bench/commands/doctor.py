@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench.config import RunConfig
     from bench.doctor.finding import Finding
+    from bench.planning.config import RunConfig
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,8 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print what was found; 1 if the configuration cannot be run here as things are."""
-    from bench.config import load_config
     from bench.doctor.examination import examine
+    from bench.planning.load_config import load_config
 
     config = load_config(args.config)
     findings: list[Finding] = []

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from bench.commands import matrix_flags
 from bench.commands import run as run_command
-from bench.errors import DataError, UsageError
+from bench.ground.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from bench.config import RunConfig
-    from bench.plan import Plan
-    from results.plan_file import PlannedTrial
-    from results.store import RunStore
+    from bench.planning.config import RunConfig
+    from bench.planning.plan import Plan
+    from results.run.plan_file import PlannedTrial
+    from results.run.store import RunStore
 
 _NAMED = 24
 """Characters of the file's name that the run folder's name takes over."""
@@ -37,8 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score, print the numbers, write a run folder with its leaderboard."""
-    from bench.plan import make_plan
-    from results.store import RunStore
+    from bench.planning.plan import make_plan
+    from results.run.store import RunStore
 
     config = _configuration(args)
     plan = make_plan(config, matrix_flags.selection(args), command=run_command.command_line())
@@ -111,14 +111,14 @@ def _checked(args: argparse.Namespace) -> Path:
 
 def _short(path: Path) -> str:
     """A name for the run folder that tells files apart: ``k400_vifi-1a2b3c4d``."""
-    from bench.weights import file_sha256
+    from bench.clip.weights import file_sha256
 
     stem = re.sub(r"[^A-Za-z0-9_.]+", "-", path.stem)[:_NAMED].strip("-.")
     return f"{stem}-{file_sha256(path)[:8]}"
 
 
 def _print_numbers(plan: Plan, store: RunStore) -> None:
-    from results.records import EvaluationRecord
+    from results.run.records import EvaluationRecord
 
     reasons: dict[str, list[str]] = {}
     for trial in plan.file.trials:

@@ -18,9 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the log of an attempt and how it ended."""
-    from bench.errors import DataError, unknown_name
-    from bench.run_contents import find_run, job_by_prefix
-    from results.store import LOG
+    from bench.ground.errors import DataError, unknown_name
+    from bench.running.job_views import find_run, job_by_prefix
+    from results.run.store import LOG
 
     store = find_run(args.run)
     key = job_by_prefix(store, args.job)

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.errors import UsageError
+from bench.ground.errors import UsageError
 
 if TYPE_CHECKING:
-    from bench.config import RunConfig
-    from bench.selection import Selection
+    from bench.planning.config import RunConfig
+    from bench.planning.selection import Selection
 
 
 def add_matrix_flags(parser: argparse.ArgumentParser) -> None:
@@ -82,7 +82,7 @@ def configuration(
         ConfigError: The configuration is wrong.
     """
     import methods
-    from bench.config import load_config
+    from bench.planning.load_config import load_config
 
     overrides = dict(parse_assignment("--set", text) for text in args.set)
     overrides |= _protocol_overrides(args)
@@ -123,7 +123,7 @@ def selection(args: argparse.Namespace) -> Selection:
     Raises:
         UsageError: ``--all`` together with a part.
     """
-    from bench.selection import Selection
+    from bench.planning.selection import Selection
 
     chosen = Selection(
         tuple(args.method), tuple(args.setting), tuple(args.dataset), tuple(args.table)

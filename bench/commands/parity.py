@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from methods.parity import ParityResult
+    from methods.parity.run import ParityResult
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print every comparison; 1 if one misses."""
-    from methods.parity import run_parity
+    from methods.parity.run import run_parity
 
     results = run_parity(args.goldens, args.method)
     _keep_badge(results, args.badge)
@@ -52,7 +52,7 @@ def _keep_badge(results: list[ParityResult], path: Path) -> None:
     from importlib.metadata import version
 
     import methods
-    from results.parity_badge import MethodBadge, write_badge
+    from results.run.parity_badge import MethodBadge, write_badge
 
     packages = ("torch", "open_clip_torch", "clip-video-bench")
     versions = {name: version(name) for name in packages}

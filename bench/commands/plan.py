@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from bench.commands import matrix_flags
 
 if TYPE_CHECKING:
-    from bench.forecast import Forecast
-    from bench.job_states import JobState, Rerun
-    from bench.plan import Plan
-    from results.store import RunStore
+    from bench.planning.forecast import Forecast
+    from bench.planning.plan import Plan
+    from bench.running.job_states import JobState, Rerun
+    from results.run.store import RunStore
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,8 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the plan."""
-    from bench.plan import make_plan
-    from results.store import RunStore
+    from bench.planning.plan import make_plan
+    from results.run.store import RunStore
 
     config = matrix_flags.configuration(args)
     plan = make_plan(config, matrix_flags.selection(args))
@@ -43,9 +43,9 @@ def run(args: argparse.Namespace) -> int:
 
 def show(plan: Plan, store: RunStore, rerun: Rerun, *, as_json: bool) -> None:
     """Print every job with its state, and the forecasts."""
-    from bench import forecast
-    from bench.job_states import job_states, records_of
-    from results.records import TrainRecord
+    from bench.planning import forecast
+    from bench.running.job_states import job_states, records_of
+    from results.run.records import TrainRecord
 
     records = records_of(plan, store)
     states = job_states(plan, store, rerun, records)

@@ -6,10 +6,10 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.errors import DataError, UsageError, unknown_name
+from bench.ground.errors import DataError, UsageError, unknown_name
 
 if TYPE_CHECKING:
-    from bench.prediction import Prediction, Predictions, Predictor
+    from bench.engine.scoring.prediction import Prediction, Predictions, Predictor
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--top {args.top} names no class", allowed="1 or more")
     names = _class_names(args)
     predictor = _predictor(args)
-    from bench.prediction import predict
+    from bench.engine.scoring.prediction import predict
 
     found = predict(predictor, args.videos, names, args.top)
     print(_document(found) if args.json else _text(found))
@@ -55,8 +55,8 @@ def _class_names(args: argparse.Namespace) -> tuple[str, ...]:
     if args.classes is not None:
         names = [name.strip() for name in args.classes.split(",")]
         return tuple(name for name in names if name)
-    from bench.data.annotations.base import numbered_lines, read_text
-    from bench.data.classes import read_class_names
+    from bench.data.lists.class_names import read_class_names
+    from bench.data.official.annotations.base import numbered_lines, read_text
 
     first = read_text(args.classes_file).split("\n", 1)[0]
     if [column.strip() for column in first.split(",")][:2] == ["id", "name"]:
@@ -74,7 +74,7 @@ def _predictor(args: argparse.Namespace) -> Predictor:
 
 
 def _of_training(args: argparse.Namespace, folder: Path) -> Predictor:
-    from bench.prediction import from_training
+    from bench.engine.scoring.prediction import from_training
 
     predictor = from_training(folder)
     method = predictor.job.method
@@ -106,7 +106,7 @@ def _job_folder(text: str) -> Path:
         )
     matching = [place for place in found if place.name.startswith(key)]
     if len(matching) != 1:
-        from bench.jobs import job_name, load_job
+        from bench.planning.jobs import job_name, load_job
 
         trainings = [place for place in found if (place / "checkpoint.safetensors").is_file()]
         shown = sorted(
@@ -131,8 +131,8 @@ def _of_config(args: argparse.Namespace) -> Predictor:
             next_step="--method vanilla-clip needs no training",
         )
     import methods
-    from bench.config import load_config
-    from bench.prediction import from_config
+    from bench.engine.scoring.prediction import from_config
+    from bench.planning.load_config import load_config
 
     broken = methods.load_plugins(args.plugin)
     if broken:

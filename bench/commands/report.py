@@ -17,8 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the report and say where."""
-    from bench.errors import UsageError
-    from bench.run_contents import find_run
+    from bench.ground.errors import UsageError
+    from bench.running.job_views import find_run
     from reports.render import write_report
 
     folders = [find_run(name, "bench report RUN").folder for name in args.runs or [None]]

@@ -10,16 +10,16 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from bench import launchers
 from bench.commands import matrix_flags
 from bench.commands.flag_values import at_least_one, seconds
-from bench.errors import BenchError, DataError, UsageError
+from bench.ground.errors import BenchError, DataError, UsageError
+from bench.running import launchers
 
 if TYPE_CHECKING:
-    from bench.launchers.base import Launcher
-    from bench.plan import Plan
-    from bench.scheduler import Outcome
-    from results.store import RunStore
+    from bench.planning.plan import Plan
+    from bench.running.launchers.base import Launcher
+    from bench.running.scheduler import Outcome
+    from results.run.store import RunStore
 
 INTERRUPTED = 130
 
@@ -61,8 +61,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run what was selected and report what is there."""
-    from bench.plan import make_plan
-    from results.store import RunStore
+    from bench.planning.plan import make_plan
+    from results.run.store import RunStore
 
     chosen = matrix_flags.selection(args)
     if chosen.everything and not args.all and not args.dry_run:
@@ -109,7 +109,7 @@ def command_line() -> str:
 
 def _keep_plan(plan: Plan, store: RunStore, *, whole: bool) -> None:
     """Write plan.json; a part of the matrix is added to what the run folder already has."""
-    from bench.plan_header import merged
+    from bench.planning.plan_header import merged
 
     file = plan.file
     if not whole and store.has_plan():
@@ -120,10 +120,10 @@ def _keep_plan(plan: Plan, store: RunStore, *, whole: bool) -> None:
 
 
 def _execute(plan: Plan, store: RunStore, args: argparse.Namespace) -> Outcome:
-    from bench.launchers import warm
-    from bench.launchers.base import LaunchOptions
-    from bench.progress import display
-    from bench.scheduler import Limits, Scheduler
+    from bench.running.launchers.base import LaunchOptions
+    from bench.running.launchers.local import warm
+    from bench.running.progress import display
+    from bench.running.scheduler import Limits, Scheduler
 
     options = LaunchOptions(
         args.gpus, args.jobs_per_gpu, args.jobs, preload=warm.JOBS, grace_s=args.grace
@@ -189,7 +189,7 @@ class _StopOnSignal:
 
 def _conclude(plan: Plan, store: RunStore, outcome: Outcome) -> int:
     """Say what came of it, write the report, choose the exit code."""
-    from bench.jobs import job_name
+    from bench.planning.jobs import job_name
 
     print(
         f"{plan.file.name}: {len(outcome.done)} jobs done in {outcome.seconds:.1f} s, "

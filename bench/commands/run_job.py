@@ -13,6 +13,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run one job; its result is written beside the file."""
-    from bench.engine.run_job import run_job
+    from bench.engine.job.run_job import run_job
 
     return run_job(args.job)

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bench.commands.flag_values import at_least_one
-from bench.errors import UsageError
+from bench.ground.errors import UsageError
 
 if TYPE_CHECKING:
     import torch

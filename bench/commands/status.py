@@ -8,9 +8,9 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench.run_contents import JobView
-    from results.plan_file import PlanFile
-    from results.store import RunStore
+    from bench.running.job_views import JobView
+    from results.run.plan_file import PlanFile
+    from results.run.store import RunStore
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print how far the run is; 1 if a job failed."""
-    from bench.run_contents import find_run, views
+    from bench.running.job_views import find_run, views
 
     store = find_run(args.run)
     plan = store.plan()
@@ -56,8 +56,8 @@ def _document(store: RunStore, jobs: dict[str, JobView]) -> dict[str, object]:
 def _print_text(
     args: argparse.Namespace, store: RunStore, plan: PlanFile, jobs: dict[str, JobView]
 ) -> None:
-    from bench.job_states import described
-    from bench.progress import heartbeat
+    from bench.running.job_states import described
+    from bench.running.progress import heartbeat
 
     scheduler = store.scheduler()
     at_work = "nothing is at work" if scheduler is None else f"process {scheduler.pid} is at work"
@@ -88,6 +88,6 @@ def _print_cells(plan: PlanFile, jobs: dict[str, JobView]) -> None:
 
 
 def _name(job: JobView) -> str:
-    from bench.jobs import job_name
+    from bench.planning.jobs import job_name
 
     return job.key if job.job is None else job_name(job.job)

@@ -6,11 +6,11 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench.recipe import Recipe
-    from bench.run_contents import JobView
-    from results.plan_file import PlannedTrial
-    from results.records import BadClip, Counts, EvaluationRecord, Provenance
-    from results.store import RunStore
+    from bench.planning.recipe import Recipe
+    from bench.running.job_views import JobView
+    from results.run.plan_file import PlannedTrial
+    from results.run.records import BadClip, Counts, EvaluationRecord, Provenance
+    from results.run.store import RunStore
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the numbers of a cell, then every job behind them once."""
-    from bench.run_contents import find_run, trials_of_cell, view
+    from bench.running.job_views import find_run, trials_of_cell, view
 
     store = find_run(args.run)
     plan = store.plan()
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _chain(store: RunStore, key: str | None) -> list[str]:
     """A job and its parents, the first training first."""
-    from bench.run_contents import view
+    from bench.running.job_views import view
 
     keys: list[str] = []
     while key is not None:
@@ -59,8 +59,8 @@ def _chain(store: RunStore, key: str | None) -> list[str]:
 
 
 def _print_trial(trial: PlannedTrial, job: JobView) -> None:
-    from bench.job_states import described
-    from results.records import EvaluationRecord
+    from bench.running.job_states import described
+    from results.run.records import EvaluationRecord
 
     place = [part for part in (trial.split if trial.split != "-" else "", trial.member) if part]
     if trial.shots is not None:
@@ -76,7 +76,7 @@ def _print_trial(trial: PlannedTrial, job: JobView) -> None:
 
 def _bounds(record: EvaluationRecord) -> str:
     """How far the numbers could be off, where some listed clips gave no frames."""
-    from results.coverage import WHOLE_PERCENT, record_bounds, share_percent
+    from results.numbers.coverage import WHOLE_PERCENT, record_bounds, share_percent
 
     counts = record.counts
     lost = counts.listed - counts.decoded
@@ -122,7 +122,7 @@ def _print_recipe(recipe: Recipe) -> None:
 
 
 def _print_record(view: JobView) -> None:
-    from results.records import TrainRecord
+    from results.run.records import TrainRecord
 
     record = view.record
     if record is None:

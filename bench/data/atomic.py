@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.errors import DataError
-from results import atomic
+from bench.ground import files as atomic
+from bench.ground.errors import DataError
 
 
 def write_atomically(path: Path, content: bytes, *, flag: str = "") -> None:

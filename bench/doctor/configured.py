@@ -8,16 +8,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from bench.clip import load_backbone
-from bench.config import DatasetConfig, RunConfig
-from bench.data.annotations import annotation_files
-from bench.data.catalogue import DatasetSpec, NamedList
-from bench.data.folder_index import VIDEO_SUFFIXES
-from bench.data.named_lists import named_lists
-from bench.data.storage import broken_shards, shard_index
+from bench.clip.weights import OPENAI_RELEASES, file_sha256
+from bench.data.datasets.catalogue import DatasetSpec, NamedList
+from bench.data.lists.dataset_config import DatasetConfig
+from bench.data.lists.named_lists import named_lists
+from bench.data.official.annotations import annotation_files
+from bench.data.video.folder_index import VIDEO_SUFFIXES
+from bench.data.video.storage import broken_shards, shard_index
 from bench.doctor.finding import Finding, Status
-from bench.errors import BenchError
-from bench.plan import backbone_of
-from bench.weights import OPENAI_RELEASES, file_sha256
+from bench.ground.errors import BenchError
+from bench.planning.config import RunConfig
+from bench.planning.plan import backbone_of
 
 WEIGHTS = "weights"
 DATA = "data"

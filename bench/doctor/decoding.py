@@ -13,9 +13,9 @@ import decord
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.config import RunConfig
-from bench.data.quiet import decord_silenced
+from bench.data.video.decord_output import decord_silenced
 from bench.doctor.finding import Finding
+from bench.planning.config import RunConfig
 
 AREA = "decoding"
 FRAMES = 24

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bench.config import RunConfig
 from bench.doctor.finding import Check, Finding, carried_out
+from bench.planning.config import RunConfig
 
 
 def examine(config: RunConfig) -> Iterator[Finding]:

@@ -8,9 +8,9 @@ import torch
 
 from bench.doctor.finding import Finding
 from bench.engine.precision import Name, resolve_precision
-from methods.golden_case import SHIPPED, Golden, load_golden
-from methods.parity import TOLERANCES
-from methods.parity_subject import subject_of
+from methods.parity.golden_case import SHIPPED, Golden, load_golden
+from methods.parity.run import TOLERANCES
+from methods.parity.subject import subject_of
 
 AREA = "golden case"
 CASE = "vificlip"

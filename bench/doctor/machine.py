@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
-from bench.config import RunConfig
-from bench.data.byte_sizes import format_bytes
 from bench.doctor.finding import Finding
-from bench.launchers.inventory import cores
+from bench.ground.byte_sizes import format_bytes
+from bench.ground.gpus import cores
+from bench.planning.config import RunConfig
 
 AREA = "machine"
 _LOW_MEMORY = 4 * 2**30

@@ -6,12 +6,12 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from bench.data.clips import ClipSet
-from bench.data.lists import Policy
-from bench.data.loading import LoadedClip
-from bench.errors import DataError
-from bench.jobs import TrainPolicy
-from results.records import BadClip, Counts
+from bench.data.lists.clip_lists import Policy
+from bench.data.lists.clips import ClipSet
+from bench.data.loading.clip_loader import LoadedClip
+from bench.ground.errors import DataError
+from bench.planning.jobs import TrainPolicy
+from results.run.records import BadClip, Counts
 
 SEARCH_SECONDS = 60.0
 """How long the rest of a list is searched for more bad clips, to name them all at once."""

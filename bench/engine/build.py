@@ -9,12 +9,12 @@ from pathlib import Path
 
 import methods
 from bench.clip import LoadedBackbone, load_backbone
-from bench.data.decoded_clips import DecodedClips
-from bench.data.frame_cache import CachedPipeline
+from bench.data.kept.decoded_clips import DecodedClips
+from bench.data.kept.frame_cache import CachedPipeline
 from bench.data.pipelines.base import Pipeline, PipelineSpec, build
-from bench.errors import UsageError
-from bench.jobs import EvaluateJob, TrainJob
-from bench.seeds import derive_seed, seed_everything
+from bench.ground.errors import UsageError
+from bench.ground.seeds import derive_seed, seed_everything
+from bench.planning.jobs import EvaluateJob, TrainJob
 from methods.base import Method
 
 _log = logging.getLogger(__name__)

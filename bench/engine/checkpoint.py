@@ -21,9 +21,9 @@ from safetensors.torch import save
 from torch import Tensor
 from torch.optim import Optimizer
 
-from bench.errors import WeightsError
+from bench.ground.errors import WeightsError
+from bench.ground.files import write_atomically
 from methods.base import KeyReport, Method
-from results.atomic import write_atomically
 
 WEIGHTS = "checkpoint.safetensors"
 STATE = "state.safetensors"
@@ -170,7 +170,7 @@ class Progress:
         clips_seen: Clips that went through the model in them.
         loss: Mean loss of the last update.
         chunk: Clips that go through the model at once.
-        bad_clips: Fields of a ``results.records.BadClip`` for each clip that could not be used.
+        bad_clips: Fields of a ``results.run.records.BadClip`` for each clip that could not be used.
         seconds: Time spent so far, in this attempt and earlier ones.
         scaler: State of the loss scaler.
         replaced: How many times a bad clip was replaced by another.

@@ -19,13 +19,13 @@ from safetensors.torch import save
 from torch import Tensor
 
 from bench.clip import LoadedBackbone
-from bench.data.cache_room import CacheRoom
-from bench.data.clips import Clip
-from bench.data.frame_cache import fingerprint
+from bench.data.kept.cache_room import CacheRoom
+from bench.data.kept.frame_cache import fingerprint
+from bench.data.lists.clips import Clip
 from bench.data.pipelines.base import PipelineSpec
-from bench.data.storage import locate
+from bench.data.video.storage import locate
 from bench.engine.precision import Precision
-from bench.jobs import EvaluateJob, TrainJob
+from bench.planning.jobs import EvaluateJob, TrainJob
 from methods.base import Method
 
 _log = logging.getLogger(__name__)

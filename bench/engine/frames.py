@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from bench.jobs import PreprocessingRef
+from bench.planning.jobs import PreprocessingRef
 
 
 class Normaliser:

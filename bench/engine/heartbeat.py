@@ -7,7 +7,7 @@ import logging
 import time
 from pathlib import Path
 
-from results.atomic import write_atomically
+from bench.ground.files import write_atomically
 
 PROGRESS = "progress.json"
 INTERVAL = 1.0

@@ -9,8 +9,8 @@ from typing import Literal
 
 import torch
 
-from bench.errors import BenchError
-from bench.launchers.inventory import named_gpus
+from bench.ground.errors import BenchError
+from bench.ground.gpus import named_gpus
 
 Name = Literal["fp32", "amp-fp16", "amp-bf16"]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from results.records import Provenance
+from results.run.records import Provenance
 
 _PACKAGES = (
     "torch",

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from bench.errors import UsageError
+from bench.ground.errors import UsageError
 
 if TYPE_CHECKING:
     from torch import nn

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import torch
 
+from bench.clip.weights import file_sha256, read_weights
 from bench.engine import checkpoint
 from bench.engine.build import parent_checkpoint
-from bench.errors import WeightsError
-from bench.jobs import EvaluateJob, ReleasedRef, TrainJob
-from bench.weights import file_sha256, read_weights
+from bench.ground.errors import WeightsError
+from bench.planning.jobs import EvaluateJob, ReleasedRef, TrainJob
 from methods.base import KeyReport, Method
 
 _log = logging.getLogger(__name__)

@@ -12,18 +12,13 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 import methods
-from bench.data.clips import Clip, ClipSet
+from bench.clip.backbone_ref import BackboneRef
+from bench.data.lists.clips import Clip, ClipSet
+from bench.data.lists.clips_ref import ClipsRef
 from bench.data.mini_world.clip import MODEL_FILE, WEIGHTS_FILE
 from bench.data.mini_world.encode import write_video
-from bench.jobs import (
-    BackboneRef,
-    ClipsRef,
-    EvaluateJob,
-    MethodRef,
-    PreprocessingRef,
-    TrainJob,
-)
-from bench.recipe import Recipe
+from bench.planning.jobs import EvaluateJob, MethodRef, PreprocessingRef, TrainJob
+from bench.planning.recipe import Recipe
 from bench.speed.setup import Setup
 
 MICRO_BATCH = 4

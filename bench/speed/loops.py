@@ -18,20 +18,20 @@ from tempfile import TemporaryDirectory
 import torch
 from torch import Tensor
 
-from bench.data.clips import ClipSet
-from bench.data.loading import ClipLoader, LoadedClip
-from bench.engine.batches import count_steps, epoch_updates
+from bench.data.lists.clips import ClipSet
+from bench.data.loading.clip_loader import ClipLoader, LoadedClip
 from bench.engine.build import build_method, evaluation_pipeline, training_pipeline
-from bench.engine.evaluate import Scorer, fuse_views
 from bench.engine.frames import Normaliser
 from bench.engine.heartbeat import Heartbeat
-from bench.engine.optimiser import build_optimiser
 from bench.engine.precision import pick_device, resolve_precision
+from bench.engine.scoring.evaluate import Scorer, fuse_views
 from bench.engine.shortcuts import Shortcuts
 from bench.engine.stopping import StopRequest
-from bench.engine.train import TrainingRun
-from bench.jobs import EvaluateJob, TrainJob
-from bench.seeds import derive_seed, seed_everything
+from bench.engine.training.batches import count_steps, epoch_updates
+from bench.engine.training.optimiser import build_optimiser
+from bench.engine.training.train import TrainingRun
+from bench.ground.seeds import derive_seed, seed_everything
+from bench.planning.jobs import EvaluateJob, TrainJob
 from bench.speed.loop_world import LoopWorld
 from methods.base import Method
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from bench.clip import architecture, build_clip
-from bench.errors import UsageError
+from bench.ground.errors import UsageError
 
 _NAMES = (
     ("throwing", "catching", "holding", "washing", "opening", "closing", "lifting", "turning"),

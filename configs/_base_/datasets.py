@@ -12,7 +12,7 @@ full ``train.txt`` but does not hold it: it is used where somebody has put it be
 else made from the official annotations.
 """
 
-from bench.data.prepared import configured as _configured
+from bench.data.official.prepared import configured as _configured
 
 datasets = {
     name: _configured(name)

@@ -2,7 +2,7 @@
 
 from bench.clip import normalize
 from methods.base import Origin
-from methods.vifi_clip import VifiClip
+from methods.vifi.vifi_clip import VifiClip
 
 
 class BestFrame(VifiClip):

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import methods
-from bench.errors import UsageError
+from bench.ground.errors import UsageError
 
 FILES = {"{module}.py": "adapter.py.j2", "test_{module}.py": "test_adapter.py.j2"}
 """What is made -> the template it is made from."""

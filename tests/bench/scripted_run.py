@@ -13,16 +13,16 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from bench.config import load_config
-from bench.job_states import Rerun
-from bench.jobs import EvaluateJob, TrainJob
-from bench.launchers.local import LocalLauncher
-from bench.plan import Plan, make_plan
-from bench.progress import PlainLines
-from bench.scheduler import Limits, Outcome, Scheduler
-from bench.selection import Selection
-from results.records import Counts, EvaluationRecord, Protocol, Provenance, TrainRecord
-from results.store import RunStore
+from bench.planning.jobs import EvaluateJob, TrainJob
+from bench.planning.load_config import load_config
+from bench.planning.plan import Plan, make_plan
+from bench.planning.selection import Selection
+from bench.running.job_states import Rerun
+from bench.running.launchers.local.launcher import LocalLauncher
+from bench.running.progress import PlainLines
+from bench.running.scheduler import Limits, Outcome, Scheduler
+from results.run.records import Counts, EvaluationRecord, Protocol, Provenance, TrainRecord
+from results.run.store import RunStore
 
 DEFAULT = 'touch "$JOB/weights"; cp "$RECORD" "$JOB/result.json"'
 COUNTS = Counts(listed=1, present=1, decoded=1, scored=1)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from bench.cli import VERBS, main
+from tests.places import ROOT
 
 
 def test_help_is_quick_and_imports_nothing_heavy() -> None:
@@ -160,7 +161,7 @@ def test_what_there_is_is_listed(verb: str) -> None:
 
 @pytest.mark.parametrize("chosen", [[], ["--method", "best-frame"]])
 def test_a_plugin_runs_in_every_setting(chosen: list[str], tmp_path: Path) -> None:
-    plugin = Path(__file__).parents[2] / "docs/examples/best_frame.py"
+    plugin = ROOT / "docs/examples/best_frame.py"
     command = [sys.executable, "-m", "bench.cli", "plan", "--config", "paper", "--json"]
     command += ["--plugin", str(plugin), "--setting", "few-shot", "--out", str(tmp_path), *chosen]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

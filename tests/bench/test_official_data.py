@@ -12,16 +12,16 @@ import pytest
 
 from bench.cli import main
 from bench.commands.data import COMMANDS
-from bench.config import CONFIGS, load_config
-from bench.data.catalogue import CATALOGUE
-from bench.data.manifest import read_manifest
-from bench.data.prepared import read_prepared
-from bench.engine.run_job import Exit, run_job
-from bench.plan import Plan, make_plan
-from bench.selection import Selection
-from results.records import EvaluationRecord, RecordAdapter
+from bench.data.datasets.catalogue import CATALOGUE
+from bench.data.official.manifest import read_manifest
+from bench.data.official.prepared import read_prepared
+from bench.engine.job.run_job import Exit, run_job
+from bench.planning.load_config import CONFIGS, load_config
+from bench.planning.plan import Plan, make_plan
+from bench.planning.selection import Selection
+from results.run.records import EvaluationRecord, RecordAdapter
 from tests.bench.data import official_trees
-from tests.bench.data.official import OfficialFolders
+from tests.bench.data.official_folders import OfficialFolders
 
 SETTINGS = {
     "zero-shot": ["hmdb51", "ucf101", "kinetics600"],

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from bench.cli import main
-from bench.config import load_config
-from bench.errors import ConfigError
+from bench.ground.errors import ConfigError
+from bench.planning.load_config import load_config
 from tests.bench.data.video_files import write_video
+from tests.places import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "docs/examples/own_dataset.py"
 
 

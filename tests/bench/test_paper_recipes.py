@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from bench.config import RunConfig, load_config
-from bench.recipe import Recipe
+from bench.planning.config import RunConfig
+from bench.planning.load_config import load_config
+from bench.planning.recipe import Recipe
 
 CELLS = (
     ("zero-shot", "kinetics400"),

@@ -10,17 +10,17 @@ training list is not in the release, so these updates are not known.
 from __future__ import annotations
 
 import csv
-from pathlib import Path
 
 import pytest
 
-from bench.config import load_config
-from bench.engine.batches import count_steps, epoch_updates
-from bench.jobs import EvaluateJob, TrainJob
-from bench.plan import Plan, make_plan
-from bench.selection import Selection
+from bench.engine.training.batches import count_steps, epoch_updates
+from bench.planning.jobs import EvaluateJob, TrainJob
+from bench.planning.load_config import load_config
+from bench.planning.plan import Plan, make_plan
+from bench.planning.selection import Selection
+from tests.places import GOLDENS
 
-TABLE = Path(__file__).parents[1] / "goldens" / "vificlip_configurations.csv"
+TABLE = GOLDENS / "vificlip_configurations.csv"
 ROWS = list(csv.DictReader(TABLE.open(newline="")))
 TRAINED = {
     "vifi-clip": "both",

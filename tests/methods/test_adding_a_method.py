@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 import methods
-from bench.engine.run_job import Exit, run_job
-from methods import conformance
-from results.records import EvaluationRecord, RecordAdapter
+from bench.conformance import suite as conformance
+from bench.engine.job.run_job import Exit, run_job
+from results.run.records import EvaluationRecord, RecordAdapter
 from tests.bench.engine.world import World, make_world
+from tests.places import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "adding-a-method.md"
 
 

@@ -8,7 +8,7 @@ from torch import nn
 
 import methods
 from bench.clip import build_clip
-from bench.errors import UsageError
+from bench.ground.errors import UsageError
 from methods.image_tower import attend, class_feature, embed, run_block
 from tests.tiny_clip import CONFIG, tiny_clip
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import methods
-from bench.errors import UsageError
+from bench.ground.errors import UsageError
 from methods.catalogue import FACTS
 from methods.facts import Facts, wanted_form
 from tests.tiny_clip import tiny_clip
@@ -16,7 +16,7 @@ BUILT_IN = ("vanilla-clip", "clip-image-ft", "clip-text-ft", "vifi-clip")
 
 PLUGIN = '''
 from methods.base import Origin
-from methods.vifi_clip import VifiClip
+from methods.vifi.vifi_clip import VifiClip
 
 class Mine(VifiClip):
     """A plug-in."""

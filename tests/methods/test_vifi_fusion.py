@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 import methods
-from bench.errors import UsageError
+from bench.ground.errors import UsageError
 from tests.tiny_clip import tiny_clip
 
 NAMES = ("swing_baseball", "RideBike", "massaging person's head")

@@ -17,7 +17,7 @@ from bench.engine.checkpoint import (
     snapshot_buffers,
     start_from,
 )
-from bench.errors import UsageError, WeightsError
+from bench.ground.errors import UsageError, WeightsError
 from tests.methods.vita_model import CTX, NAMES, OTHERS, SHARED, make, scores_of, video
 from tests.tiny_clip import tiny_clip
 

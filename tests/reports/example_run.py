@@ -13,8 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from bench.seeds import derive_seed
-from results.plan_file import (
+from bench.ground.seeds import derive_seed
+from results.run.plan_file import (
     PlanFile,
     PlannedBackbone,
     PlannedDataset,
@@ -24,7 +24,7 @@ from results.plan_file import (
     SkippedCell,
     write_plan,
 )
-from results.records import (
+from results.run.records import (
     BadClip,
     Counts,
     EvaluationRecord,

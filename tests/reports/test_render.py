@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from bench.errors import BenchError, UsageError
+from bench.ground.errors import BenchError, UsageError
 from reports import page
 from reports.curves import axis
 from reports.files import write_whole
 from reports.render import write_report
-from results.aggregate import load_board
-from results.plan_file import load_plan, write_plan
+from results.numbers.aggregate import load_board
+from results.run.plan_file import load_plan, write_plan
 from tests.reports.example_run import Example, write_evaluation, write_example
 
 WARNING = (

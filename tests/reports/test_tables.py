@@ -9,11 +9,11 @@ import pytest
 from reports import long_csv, markdown, page
 from reports.formatting import best
 from reports.tables import Slot, Table, build_tables
-from results.aggregate import Board, load_board
-from results.comparison import Difference, Standing
-from results.plan_file import PlannedSetting, write_plan
+from results.numbers.aggregate import Board, load_board
+from results.numbers.comparison import Difference, Standing
 from results.published import COLUMNS
-from results.records import EvaluationRecord, RecordAdapter, TrainRecord
+from results.run.plan_file import PlannedSetting, write_plan
+from results.run.records import EvaluationRecord, RecordAdapter, TrainRecord
 from tests.reports.example_run import Example, write_example
 
 

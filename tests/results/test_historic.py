@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from results.plan_file import PlanFile
-from results.records import EvaluationRecord, Failure, RecordAdapter, TrainRecord
+from results.run.plan_file import PlanFile
+from results.run.records import EvaluationRecord, Failure, RecordAdapter, TrainRecord
 
 HISTORIC = Path(__file__).parent / "historic"
 

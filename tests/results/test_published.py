@@ -4,9 +4,9 @@ from collections import defaultdict
 
 import pytest
 
-from bench.data.catalogue import CATALOGUE
+from bench.data.datasets.catalogue import CATALOGUE
+from results.numbers.statistics import harmonic_mean
 from results.published import load
-from results.statistics import harmonic_mean
 
 
 def test_every_table_is_there() -> None:

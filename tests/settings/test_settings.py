@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import pytest
 
 import settings
-from bench.data.catalogue import CATALOGUE
-from bench.errors import UsageError
+from bench.data.datasets.catalogue import CATALOGUE
+from bench.ground.errors import UsageError
 from settings.base import Trial
 
 

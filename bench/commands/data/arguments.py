@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TextIO
 
-from bench.data.byte_sizes import parse_bytes
+from bench.ground.byte_sizes import parse_bytes
 
 _NAMED = 20
 _PAUSE_S = 0.2

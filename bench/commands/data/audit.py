@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench.errors import DataError
+    from bench.ground.errors import DataError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,12 +26,12 @@ def run(args: argparse.Namespace) -> int:
     """Print what is wrong or surprising; 1 where something is wrong."""
     import json
 
-    from bench.config import load_config
-    from bench.data.audits.dataset_audit import audit_dataset
-    from bench.data.audits.report import audit_text, audit_tree
-    from bench.data.catalogue import CATALOGUE
-    from bench.data.named_lists import default_config
-    from bench.errors import unknown_name
+    from bench.data.datasets.catalogue import CATALOGUE
+    from bench.ground.errors import unknown_name
+    from bench.planning.dataset_sources import default_config
+    from bench.planning.load_config import load_config
+    from bench.upkeep.audits.dataset_audit import audit_dataset
+    from bench.upkeep.audits.report import audit_text, audit_tree
 
     config = None if args.config is None else load_config(args.config)
     catalogue = CATALOGUE if config is None else config.catalogue
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _nothing_there(datasets: Sequence[str]) -> DataError:
     """That nothing was found wrong because nothing was looked at."""
-    from bench.errors import DataError
+    from bench.ground.errors import DataError
 
     return DataError(
         f"nothing of {', '.join(datasets)} could be audited",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bench.commands.flag_values import at_least_one, seconds
 
 if TYPE_CHECKING:
-    from bench.data.checking.targets import CheckTarget
+    from bench.upkeep.checking.targets import CheckTarget
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,10 +52,10 @@ def run(args: argparse.Namespace) -> int:
     """Check, say what is wrong and write it down; 1 where a clip is bad."""
     import json
 
-    from bench.data.checking.check import check
-    from bench.data.checking.report import report_text, report_tree, write_report
-    from bench.data.checking.sweep import SweepOptions
-    from bench.data.checking.verdict_cache import Limits
+    from bench.upkeep.checking.check import check
+    from bench.upkeep.checking.report import report_text, report_tree, write_report
+    from bench.upkeep.checking.sweep import SweepOptions
+    from bench.upkeep.checking.verdict_cache import Limits
 
     target, cache = _target(args)
     options = SweepOptions(
@@ -81,11 +81,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _target(args: argparse.Namespace) -> tuple[CheckTarget, Path]:
-    from bench.config import load_config
-    from bench.data.catalogue import CATALOGUE
-    from bench.data.checking.targets import dataset_target, folder_target, list_target
-    from bench.data.named_lists import default_config
-    from bench.errors import UsageError, nearest
+    from bench.data.datasets.catalogue import CATALOGUE
+    from bench.ground.errors import UsageError, nearest
+    from bench.planning.dataset_sources import default_config
+    from bench.planning.load_config import load_config
+    from bench.upkeep.checking.targets import dataset_target, folder_target, list_target
 
     path = Path(args.target).expanduser()
     # A configuration may bring datasets of its own along.

@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     # The draws of a training pipeline use torch's generator, which is seeded only if it is there.
     import torch  # noqa: F401
 
-    from bench.data.frames_dump import dump_frames
+    from bench.upkeep.frames_dump import dump_frames
 
     clips, crops = args.views
     dump_frames(

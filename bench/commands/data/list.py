@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench.data.catalogue import NamedList
-    from bench.data.sources import DatasetSource
-    from bench.jobs import ClipsRef
+    from bench.data.datasets.catalogue import NamedList
+    from bench.data.lists.clips_ref import ClipsRef
+    from bench.data.lists.sources import DatasetSource
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print a line a list; 1 where a list that was asked for by name cannot be had."""
-    from bench.config import load_config
-    from bench.data.catalogue import CATALOGUE, NamedList
-    from bench.data.derive import rule_for
-    from bench.data.named_lists import default_config, named_lists, source_of
-    from bench.errors import unknown_name
+    from bench.data.datasets.catalogue import CATALOGUE, NamedList
+    from bench.data.lists.derive import rule_for
+    from bench.data.lists.named_lists import named_lists
+    from bench.ground.errors import unknown_name
+    from bench.planning.dataset_sources import default_config, source_of
+    from bench.planning.load_config import load_config
 
     # A configuration may bring datasets of its own along.
     datasets = CATALOGUE if args.config is None else load_config(args.config).catalogue
@@ -74,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _state(source: DatasetSource, item: NamedList) -> ListState:
-    from bench.errors import DataError
+    from bench.ground.errors import DataError
 
     try:
         return ListState(item, source.clips(item.clips, item.classes, required=True))
@@ -139,7 +140,7 @@ def _write(refs: list[ClipsRef], folder: Path) -> None:
 
 def _write_file(target: Path, content: bytes) -> None:
     from bench.data.atomic import write_atomically
-    from bench.errors import UsageError
+    from bench.ground.errors import UsageError
 
     if target.is_file() and target.read_bytes() != content:
         raise UsageError(
@@ -154,7 +155,7 @@ def _captioned(source: DatasetSource, names: list[str], folder: Path | None) -> 
     """Splits of a dataset with captions: JSON lines of ``video`` and ``captions``."""
     import json
 
-    from bench.errors import unknown_name
+    from bench.ground.errors import unknown_name
 
     manifest = source.manifest
     for name in names:

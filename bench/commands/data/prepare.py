@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench.data.prepare import PrepareResult
-    from bench.data.prepared import Prepared
+    from bench.data.official.prepare import PrepareResult
+    from bench.data.official.prepared import Prepared
 
 _WORST = 10
 _WORDS = {
@@ -51,8 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Index, write the manifest, and say what is there and what is not."""
-    from bench.data.prepare import PrepareRequest, prepare
-    from bench.data.prepared import data_folder
+    from bench.data.official.prepare import PrepareRequest, prepare
+    from bench.data.official.prepared import data_folder
 
     data = data_folder(args.data)
     result = prepare(
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _text(result: PrepareResult, data: Path) -> Iterator[str]:
-    from bench.data.prepared import prepared_file
+    from bench.data.official.prepared import prepared_file
 
     prepared = result.prepared
     files = [Path(file.path).name for file in prepared.annotation_files]
@@ -93,7 +93,7 @@ def _headline(prepared: Prepared) -> str:
 
 
 def _split_table(prepared: Prepared) -> Iterator[str]:
-    from bench.data.official_counts import OFFICIAL
+    from bench.data.official.official_counts import OFFICIAL
 
     sources: dict[str, int] = {}
     splits = sorted({*prepared.splits, *OFFICIAL.get(prepared.dataset, ())}, key=_split_order)
@@ -116,7 +116,7 @@ def _split_order(split: str) -> tuple[int, str]:
 
 def _official(dataset: str, split: str, listed: int, sources: dict[str, int]) -> str:
     """The nearest official count, how far it is, and the number of its source."""
-    from bench.data.official_counts import nearest_count
+    from bench.data.official.official_counts import nearest_count
 
     nearest = nearest_count(dataset, split, listed)
     if nearest is None:
@@ -130,7 +130,7 @@ def _official(dataset: str, split: str, listed: int, sources: dict[str, int]) ->
 
 
 def _differences(prepared: Prepared, missing_file: Path) -> Iterator[str]:
-    from bench.data.official_counts import CLASSES
+    from bench.data.official.official_counts import CLASSES
 
     wanted = CLASSES.get(prepared.dataset, prepared.classes)
     if prepared.classes < wanted:
@@ -151,7 +151,7 @@ def _differences(prepared: Prepared, missing_file: Path) -> Iterator[str]:
 
 
 def _off_size(prepared: Prepared, description: Path) -> Iterator[str]:
-    from bench.data.official_counts import A_CLASS
+    from bench.data.official.official_counts import A_CLASS
 
     official = A_CLASS[prepared.dataset]
     gaps = {
@@ -192,7 +192,7 @@ def _missing(prepared: Prepared, missing_file: Path) -> Iterator[str]:
 
 
 def _lists(prepared: Prepared) -> Iterator[str]:
-    from bench.data.released import RELEASED, released_paths
+    from bench.data.official.released import RELEASED, released_paths
 
     if prepared.dataset not in RELEASED:
         return
@@ -212,7 +212,7 @@ def _lists(prepared: Prepared) -> Iterator[str]:
 
 def _next_steps(prepared: Prepared, data: Path) -> Iterator[str]:
     from bench.commands.data import COMMANDS
-    from bench.data.prepared import data_folder
+    from bench.data.official.prepared import data_folder
 
     name = prepared.dataset
     steps: list[tuple[str, str]] = []
@@ -235,6 +235,6 @@ def _next_steps(prepared: Prepared, data: Path) -> Iterator[str]:
 
 def _planned() -> frozenset[str]:
     """Datasets that a setting uses."""
-    from bench.data.catalogue import CATALOGUE
+    from bench.data.datasets.catalogue import CATALOGUE
 
     return frozenset(name for name, spec in CATALOGUE.items() if spec.settings)

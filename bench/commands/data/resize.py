@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench.data.resize import ResizeReport
+    from bench.upkeep.resize import ResizeReport
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,8 +45,8 @@ def run(args: argparse.Namespace) -> int:
     import sys
 
     from bench.commands.data.arguments import counter, print_failures
-    from bench.data.resize import ResizeOptions, resize_videos
-    from bench.launchers.inventory import cores
+    from bench.ground.gpus import cores
+    from bench.upkeep.resize import ResizeOptions, resize_videos
 
     options = ResizeOptions(
         short_side=args.short_side,
@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _summary(report: ResizeReport, short_side: int) -> str:
-    from bench.data.byte_sizes import format_bytes
+    from bench.ground.byte_sizes import format_bytes
 
     counts = report.counts
     lines = [f"{counts['resized']} videos resized to a short side of {short_side} and verified"]

@@ -22,8 +22,8 @@ def run(args: argparse.Namespace) -> int:
     import sys
 
     from bench.commands.data.arguments import counter, print_failures
-    from bench.data.byte_sizes import format_bytes
-    from bench.data.shards import write_shards
+    from bench.ground.byte_sizes import format_bytes
+    from bench.upkeep.shards import write_shards
 
     with counter("packed") as show:
         report = write_shards(args.videos, args.out, shard_size=args.shard_size, progress=show)

@@ -22,7 +22,7 @@ from bench.data.mini_world.classes import (
     ActionClass,
 )
 from bench.data.mini_world.scenes import Look
-from bench.seeds import derive_seed
+from bench.ground.seeds import derive_seed
 
 VERSION = "4"
 """Part of every seed and of the folder's name: a change of the world is a new version."""

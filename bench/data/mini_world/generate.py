@@ -15,7 +15,7 @@ import numpy as np
 from bench.data.mini_world.annotations import VERSION, DatasetPlan, PlannedClip, plans
 from bench.data.mini_world.encode import write_video
 from bench.data.mini_world.scenes import perform
-from bench.errors import DataError
+from bench.ground.errors import DataError
 
 FOLDER = f"mini-world-{VERSION}"
 

@@ -26,8 +26,8 @@ from PIL import Image
 from torchvision import transforms as tv
 
 from bench.data.pipelines.base import ClipFrames, Opener, PipelineSpec
-from bench.data.transforms import ClipGrayScale, FrameColorJitter
-from bench.errors import UsageError
+from bench.data.pipelines.transforms.frames import ClipGrayScale, FrameColorJitter
+from bench.ground.errors import UsageError
 
 GIVES_EVERY_FRAME = True
 

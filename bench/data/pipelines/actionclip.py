@@ -25,9 +25,9 @@ from PIL import Image
 from torchvision import transforms as tv
 
 from bench.data.pipelines.base import ClipFrames, Opener, PipelineSpec
-from bench.data.rand_augment import RandAugment
-from bench.data.transforms import ClipGrayScale, FrameColorJitter
-from bench.errors import UsageError
+from bench.data.pipelines.transforms.frames import ClipGrayScale, FrameColorJitter
+from bench.data.pipelines.transforms.rand_augment import RandAugment
+from bench.ground.errors import UsageError
 
 TAKES_RAND_AUGMENT = True
 

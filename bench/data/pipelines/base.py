@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.errors import UsageError, unknown_name
+from bench.ground.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
-    from bench.data.decode import Video
+    from bench.data.video.decode import Video
 
 Opener = Callable[[Path], "Video"]
-"""Opens a video file; ``bench.data.decode.open_video`` or a cache in front of it."""
+"""Opens a video file; ``bench.data.video.decode.open_video`` or a cache in front of it."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,8 @@ class Pipeline(Protocol):
         """Decode and transform one video.
 
         Raises:
-            bench.data.decode.DecodeError: The file gives no usable frames (reason code inside).
+            bench.data.video.decode.DecodeError: The file gives no usable frames (with a reason
+                code).
         """
         ...
 
@@ -129,7 +130,7 @@ def build(spec: PipelineSpec, open_video: Opener | None = None) -> Pipeline:
         UsageError: The pipeline does not have what ``spec`` asks for.
     """
     if open_video is None:
-        from bench.data.decode import open_video
+        from bench.data.video.decode import open_video
     if spec.name not in names():
         raise unknown_name("pipeline", spec.name, names())
     module = importlib.import_module(f"bench.data.pipelines.{spec.name}")

@@ -17,10 +17,15 @@ import numpy as np
 from mmaction.datasets.transforms import Flip, MultiScaleCrop, Resize, SampleFrames
 from numpy.typing import NDArray
 
-from bench.data.decode import Video
 from bench.data.pipelines.base import ClipFrames, Opener, PipelineSpec
-from bench.data.transforms import ClipGrayScale, FrameColorJitter, ResizeAndCrop, channels_first
-from bench.errors import UsageError
+from bench.data.pipelines.transforms.frames import (
+    ClipGrayScale,
+    FrameColorJitter,
+    ResizeAndCrop,
+    channels_first,
+)
+from bench.data.video.decode import Video
+from bench.ground.errors import UsageError
 
 Transform = Callable[[dict[str, Any]], dict[str, Any]]
 

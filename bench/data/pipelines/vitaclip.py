@@ -22,10 +22,10 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 from torchvision.transforms import RandomResizedCrop
 
-from bench.data.clip_rand_augment import ClipRandAugment
-from bench.data.decode import Video
 from bench.data.pipelines.base import ClipFrames, Opener, PipelineSpec
-from bench.errors import UsageError
+from bench.data.pipelines.transforms.clip_rand_augment import ClipRandAugment
+from bench.data.video.decode import Video
+from bench.ground.errors import UsageError
 
 TAKES_RAND_AUGMENT = True
 TAKES = ("frame_stride", "smallest_crop")

@@ -7,7 +7,7 @@ import pytest
 
 from bench.cli import main
 
-BROKEN = Path(__file__).parents[2] / "methods" / "broken_adapters.py"
+BROKEN = Path(__file__).parents[1] / "conformance" / "broken_adapters.py"
 
 
 def test_a_line_a_check_and_exit_code_0(capsys: pytest.CaptureFixture[str]) -> None:

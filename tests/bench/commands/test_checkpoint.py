@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from bench.cli import main
-from methods.golden_case import load_goldens
+from methods.parity.golden_case import load_goldens
 
 CASES = {golden.name: golden for golden in load_goldens()}
 

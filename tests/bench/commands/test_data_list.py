@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from bench.cli import main
-from bench.config import CONFIGS
-from bench.data.annotations import NO_CLASS
-from bench.data.classes import class_table
-from bench.data.manifest import Manifest, ManifestRow, write_manifest
-from tests.bench.data import official
+from bench.data.lists.class_names import class_table
+from bench.data.official.annotations import NO_CLASS
+from bench.data.official.manifest import Manifest, ManifestRow, write_manifest
+from bench.planning.load_config import CONFIGS
+from tests.bench.data import official_folders as official
 
 PAPER = str(CONFIGS / "paper.py")
 RULE = "2 clips a class, drawn by hash, of official split train, labelled with class list 'all'"

@@ -11,7 +11,7 @@ import pytest
 
 from bench.cli import main
 from bench.commands.data import COMMANDS
-from tests.bench.data import official
+from tests.bench.data import official_folders as official
 
 
 @pytest.fixture(autouse=True)

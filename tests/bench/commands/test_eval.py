@@ -9,13 +9,14 @@ import torch
 from safetensors.torch import load_file
 
 from bench.cli import main
-from bench.config import RunConfig, load_config
-from bench.engine.run_job import Exit, run_job
-from bench.jobs import EvaluateJob, TrainJob
-from bench.plan import Plan, make_plan
-from bench.selection import Selection
-from results.records import EvaluationRecord, RecordAdapter, TrainRecord
-from results.store import RunStore
+from bench.engine.job.run_job import Exit, run_job
+from bench.planning.config import RunConfig
+from bench.planning.jobs import EvaluateJob, TrainJob
+from bench.planning.load_config import load_config
+from bench.planning.plan import Plan, make_plan
+from bench.planning.selection import Selection
+from results.run.records import EvaluationRecord, RecordAdapter, TrainRecord
+from results.run.store import RunStore
 from tests.bench.engine.world import World, make_world
 
 CONFIG = """

@@ -8,7 +8,7 @@ import pytest
 
 import methods
 from bench.cli import main
-from methods import conformance
+from bench.conformance import suite as conformance
 
 pytest_plugins = ["pytester"]
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from bench.cli import main
-from bench.config import load_config
-from bench.data.lists import ListEntry
-from bench.engine.run_job import Exit, run_job
-from bench.plan import Plan, make_plan
-from bench.selection import Selection
+from bench.data.lists.clip_lists import ListEntry
+from bench.engine.job.run_job import Exit, run_job
+from bench.planning.load_config import load_config
+from bench.planning.plan import Plan, make_plan
+from bench.planning.selection import Selection
 from reports.render import write_report
-from results.records import EvaluationRecord, TrainRecord
-from results.store import RunStore
+from results.run.records import EvaluationRecord, TrainRecord
+from results.run.store import RunStore
 from tests.bench.commands.test_eval import CONFIG, RECIPE
 from tests.bench.engine.world import World, make_world
 

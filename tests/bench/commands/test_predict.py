@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from bench.cli import main
-from bench.engine.run_job import run_job
-from bench.jobs import TrainJob
+from bench.engine.job.run_job import run_job
+from bench.planning.jobs import TrainJob
 from tests.bench.data.video_files import write_video
 from tests.bench.engine.world import CLASSES, World, make_world
 

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.data import official
-from tests.bench.data.official import OfficialFolders
+from tests.bench.data import official_folders as official
+from tests.bench.data.official_folders import OfficialFolders
 from tests.bench.data.video_files import write_video
 
 TRAIN, VAL = 16, 2

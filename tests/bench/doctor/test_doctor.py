@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 
 from bench.cli import main
-from bench.config import RunConfig, load_config
-from bench.data.shards import write_shards
 from bench.doctor import configured, decoding, golden, libraries, machine
 from bench.doctor.finding import Finding, carried_out
-from tests.bench.data import official
+from bench.planning.config import RunConfig
+from bench.planning.load_config import load_config
+from bench.upkeep.shards import write_shards
+from tests.bench.data import official_folders as official
 
 
 def config_of(tmp_path: Path, **changes: object) -> RunConfig:

@@ -11,16 +11,18 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from bench.engine import checkpoint, evaluate, optimiser, train
-from bench.engine.evaluate import SCORES, run_evaluation
+from bench.conformance.pretended_device import ELSEWHERE, move, pretended_device
+from bench.engine import checkpoint
+from bench.engine.scoring import evaluate
+from bench.engine.scoring.evaluate import SCORES, run_evaluation
 from bench.engine.shortcuts import Shortcuts
 from bench.engine.stopping import Interrupted
-from bench.engine.train import run_training
-from bench.jobs import EvaluateJob, PreprocessingRef, TrainJob
-from methods.elsewhere import ELSEWHERE, move, pretended_device
+from bench.engine.training import optimiser, train
+from bench.engine.training.train import run_training
+from bench.planning.jobs import EvaluateJob, PreprocessingRef, TrainJob
 from methods.facts import CLIP
-from tests.bench.engine.test_feature_training import PLAIN
-from tests.bench.engine.test_train import SMOOTH, StopAt
+from tests.bench.engine.training.test_feature_training import PLAIN
+from tests.bench.engine.training.test_train import SMOOTH, StopAt
 from tests.bench.engine.world import World
 
 PLAIN_MIX = {"mixup_alpha": 0.8, "cutmix_alpha": 1.0, "label_smoothing": 0.1}

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from bench.data.clips import Clip, ClipSet
+from bench.data.lists.clips import Clip, ClipSet
 from bench.engine import bad_clips
 from bench.engine.bad_clips import BadClips
-from bench.errors import DataError
-from results.records import BadClip
+from bench.ground.errors import DataError
+from results.run.records import BadClip
 
 CLIPS = ClipSet(
     "hmdb51", "val1", tuple(Clip(f"{i}.avi", Path(f"{i}.avi"), 0) for i in range(30)), ("a",)

@@ -14,7 +14,7 @@ from bench.engine.checkpoint import (
     snapshot_buffers,
     start_from,
 )
-from bench.errors import WeightsError
+from bench.ground.errors import WeightsError
 from methods.base import Method
 from tests.tiny_clip import tiny_clip
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bench.engine.evaluate import run_evaluation
-from bench.jobs import EvaluateJob, PreprocessingRef
+from bench.engine.scoring.evaluate import run_evaluation
+from bench.planning.jobs import EvaluateJob, PreprocessingRef
 from methods.facts import CLIP, IMAGENET
 from tests.bench.engine.world import World
 

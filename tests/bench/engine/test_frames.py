@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
@@ -11,13 +9,14 @@ import torch
 from safetensors.torch import load_file
 from torchvision.transforms.functional import normalize
 
-from bench.data.decode import open_video
+from bench.data.video.decode import open_video
 from bench.engine.frames import Normaliser
-from bench.jobs import PreprocessingRef
+from bench.planning.jobs import PreprocessingRef
 from methods import facts, names
 from methods.facts import IMAGENET, Preprocessing
+from tests.places import GOLDENS
 
-PIPELINE = Path(__file__).parents[2] / "goldens" / "pipeline"
+PIPELINE = GOLDENS / "pipeline"
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
 IMAGENET_ROWS = {

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 import torch
 
-from bench.engine import train
 from bench.engine.precision import Precision
 from bench.engine.stopping import Interrupted
-from bench.engine.train import TrainingError, TrainingRun, run_training
-from bench.jobs import TrainJob
-from tests.bench.engine.test_train import SMOOTH, StopAt, assert_close, weights
+from bench.engine.training import train
+from bench.engine.training.train import TrainingError, TrainingRun, run_training
+from bench.planning.jobs import TrainJob
+from tests.bench.engine.training.test_train import SMOOTH, StopAt, assert_close, weights
 from tests.bench.engine.world import World
 
 FIRST_SCALE = 2.0**10

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from bench.engine.precision import Name, pick_device, resolve_precision
-from bench.errors import BenchError
+from bench.ground.errors import BenchError
 
 
 @pytest.mark.parametrize(

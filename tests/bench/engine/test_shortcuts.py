@@ -12,11 +12,11 @@ from torch import Tensor
 
 import methods
 from bench.engine import checkpoint
-from bench.engine.evaluate import run_evaluation
+from bench.engine.scoring.evaluate import run_evaluation
 from bench.engine.shortcuts import Shortcuts
-from bench.engine.train import run_training
-from bench.errors import UsageError
-from bench.jobs import PreprocessingRef
+from bench.engine.training.train import run_training
+from bench.ground.errors import UsageError
+from bench.planning.jobs import PreprocessingRef
 from tests.bench.engine.world import World
 from tests.tiny_clip import tiny_clip
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from bench.clip.weights import file_sha256
 from bench.engine.build import build_method
 from bench.engine.starting import fill_for_scoring
-from bench.errors import WeightsError
-from bench.jobs import EvaluateJob, ReleasedRef
-from bench.weights import file_sha256
+from bench.ground.errors import WeightsError
+from bench.planning.jobs import EvaluateJob, ReleasedRef
 from tests.bench.engine.world import CLASSES, World
 
 SOURCE_CLASSES = ("jumping", "falling", "turning around", "standing")

@@ -10,18 +10,13 @@ from typing import Any
 import numpy as np
 from safetensors.torch import save_file
 
-from bench.data.classes import class_table, names_sha256
-from bench.data.lists import ListEntry, list_text, read_list
+from bench.clip.backbone_ref import BackboneRef
+from bench.data.lists.class_names import class_table, names_sha256
+from bench.data.lists.clip_lists import ListEntry, list_text, read_list
+from bench.data.lists.clips_ref import ClipsRef
 from bench.data.mini_world.encode import write_video
-from bench.jobs import (
-    BackboneRef,
-    ClipsRef,
-    EvaluateJob,
-    MethodRef,
-    PreprocessingRef,
-    TrainJob,
-)
-from bench.recipe import Recipe
+from bench.planning.jobs import EvaluateJob, MethodRef, PreprocessingRef, TrainJob
+from bench.planning.recipe import Recipe
 from methods.facts import IMAGENET
 from tests.tiny_clip import CONFIG, tiny_clip
 

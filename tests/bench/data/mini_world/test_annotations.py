@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.data.decode import open_video
 from bench.data.mini_world.annotations import plans
 from bench.data.mini_world.classes import HMDB51, KINETICS400, KINETICS600_NEW, SSV2, UCF101
 from bench.data.mini_world.scenes import Pose, coverage
+from bench.data.video.decode import open_video
 
 FEW_SHOT = 16
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from bench.clip import LoadedBackbone, load_backbone, tokenize
+from bench.clip.backbone_ref import BackboneRef
 from bench.data.mini_world.annotations import plans
 from bench.data.mini_world.classes import EVERY_CLASS
 from bench.data.mini_world.clip import MODEL_FILE, WEIGHTS_FILE
@@ -18,7 +19,6 @@ from bench.data.mini_world.clip.stills import draw_still
 from bench.data.mini_world.clip.tokens import expand_token_rows, untrained_rows
 from bench.data.mini_world.scenes import COLOURS, SHAPES
 from bench.data.pipelines.base import PipelineSpec, build
-from bench.jobs import BackboneRef
 from methods.facts import IMAGENET
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from bench.data.decode import open_video
 from bench.data.mini_world import generate
 from bench.data.mini_world.annotations import DatasetPlan, PlannedClip, plans
 from bench.data.mini_world.scenes import Look
-from bench.errors import DataError
+from bench.data.video.decode import open_video
+from bench.ground.errors import DataError
 
 TINY = DatasetPlan(
     "mini-tiny",

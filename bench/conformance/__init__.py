@@ -1,0 +1,1 @@
+"""``bench check-method``: does an adapter keep the contract?"""

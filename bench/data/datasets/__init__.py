@@ -1,0 +1,1 @@
+"""The datasets: what the protocol asks of each."""

@@ -1,0 +1,1 @@
+"""Clips of a list as tensors, decoded by worker processes."""

@@ -1,0 +1,1 @@
+"""Official downloads: annotations, manifests, the released lists."""

@@ -1,0 +1,1 @@
+"""One job, from ``job.json`` to its record."""

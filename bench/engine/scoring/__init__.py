@@ -1,0 +1,1 @@
+"""Scoring: clips to scores, scores to metrics."""

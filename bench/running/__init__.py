@@ -1,0 +1,1 @@
+"""Running a plan: the scheduler, the states of jobs, progress, the launchers."""

@@ -1,0 +1,1 @@
+"""The local launcher: one process per job on this machine."""

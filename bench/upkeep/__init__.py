@@ -1,0 +1,1 @@
+"""Care of a video collection: audits, decode checks, resized copies, shards."""

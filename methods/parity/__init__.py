@@ -1,0 +1,1 @@
+"""``bench parity``: the adapters against what their authors' code computes."""

@@ -1,0 +1,1 @@
+"""CLIP as it comes, and fine-tuned in one encoder or both (ViFi-CLIP)."""

@@ -1,0 +1,1 @@
+"""ViFi-CLIP + VL prompting."""

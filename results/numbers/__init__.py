@@ -1,0 +1,1 @@
+"""From records to numbers: means, harmonic means, intervals, comparisons."""

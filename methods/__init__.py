@@ -1,23 +1,24 @@
 """The adapters: by name, with their facts, without importing torch until one is built.
 
-Names come from the project's catalogue, from installed packages (entry-point group
-``bench.methods``: name = adapter, value = class) and from files given with ``--plugin``.
+A method is a folder here (``xclip/adapter.py`` with ``facts.py``), a single file, an installed
+package's class (entry-point group ``bench.methods``) or a class in a file given with ``--plugin``.
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
+import importlib
 import importlib.util
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from functools import cache
+from dataclasses import fields
+from functools import cache, partial
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from bench.ground.errors import UsageError, unknown_name
-from methods.catalogue import FACTS, LOCATIONS
+from bench.ground.extensions import BUILT_IN, Entry, Extensions
 from methods.facts import Facts, wanted_form
 
 if TYPE_CHECKING:
@@ -25,48 +26,103 @@ if TYPE_CHECKING:
 
     from methods.base import Method
 
-ENTRY_POINTS = "bench.methods"
-
-
-@dataclass(frozen=True)
-class BrokenPlugin:
-    """A plug-in that could not be loaded; the others are."""
-
-    name: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"plug-in {self.name} was left out: {self.reason}"
-
-
-_PLUGINS: dict[str, type[Method]] = {}
-
-
-def _entry_points() -> dict[str, importlib.metadata.EntryPoint]:
-    return _entry_points_on(tuple(sys.path))
-
 
 @cache
-def _entry_points_on(path: tuple[str, ...]) -> dict[str, importlib.metadata.EntryPoint]:
-    """The installed adapters; looked up again when ``path`` (``sys.path``) changes."""
-    found = importlib.metadata.entry_points(group=ENTRY_POINTS)
-    return {point.name: point for point in found if point.name not in FACTS}
+def _built_in() -> dict[str, tuple[str, Facts]]:
+    """Name -> module and class, and facts, of the adapters in this folder.
+
+    A method is a folder with ``facts.py`` (``ADAPTERS``: module and class -> facts). Its order is
+    that of the folders' names, so that nothing has to list them.
+    """
+    found = {}
+    for file in sorted(Path(__file__).parent.glob("*/facts.py")):
+        module = importlib.import_module(f"methods.{file.parent.name}.facts")
+        found.update({one.name: (where, one) for where, one in module.ADAPTERS.items()})
+    return found
+
+
+def _entries() -> list[Entry]:
+    """The adapters of this folder: those with facts, then the classes in single files."""
+    return [
+        *(
+            Entry(name, BUILT_IN, partial(_class_at, where))
+            for name, (where, _) in _built_in().items()
+        ),
+        *(
+            entry
+            for file in sorted(Path(__file__).parent.glob("*.py"))
+            if file.stem not in _CONTRACT
+            for entry in _entries_of_file(file.stem)
+        ),
+    ]
+
+
+def _class_at(where: str) -> object:
+    module, _, cls = where.partition(":")
+    return getattr(importlib.import_module(module), cls)
+
+
+def _entries_of_file(stem: str) -> list[Entry]:
+    """The adapters of a single-file method; imports torch."""
+    module = importlib.import_module(f"methods.{stem}")
+    return [
+        Entry(name, BUILT_IN, lambda cls=cls: cls)  # type: ignore[misc]
+        for name, cls in _adapters_of(module).items()
+    ]
+
+
+def _adapters_of(module: ModuleType) -> dict[str, object]:
+    """The classes that a module defines, by the name of the adapter."""
+    import inspect
+
+    base = sys.modules.get("methods.base")
+    if base is None:  # whoever derives from the contract has imported it
+        return {}
+    return {
+        getattr(value, "name", value.__name__): value
+        for value in vars(module).values()
+        if inspect.isclass(value)
+        and issubclass(value, base.Method)
+        and value.__module__ == module.__name__
+        and not inspect.isabstract(value)
+    }
+
+
+def _checked(cls: object) -> type[Method]:
+    """``cls`` if it is an adapter that says all it must say."""
+    from methods.base import Method
+
+    if not (isinstance(cls, type) and issubclass(cls, Method)):
+        raise UsageError(f"{cls!r} does not derive from methods.base.Method")
+    lacking = [name for name in ("name", "title", "origin") if not hasattr(cls, name)]
+    if lacking:
+        raise UsageError(f"class {cls.__name__} lacks {', '.join(lacking)}")
+    return cls
+
+
+_CONTRACT = ("__init__", "base", "facts", "image_tower")
+EXTENSIONS: Extensions[type[Method]] = Extensions(
+    "adapter",
+    group="bench.methods",
+    built_in=_entries,
+    check=_checked,
+    found_in=_adapters_of,
+)
 
 
 def names() -> tuple[str, ...]:
-    """Every adapter's name: built-in ones first, then plug-ins. Does not import torch."""
-    extra = sorted({*_entry_points(), *_PLUGINS} - set(FACTS))
-    return (*FACTS, *extra)
+    """Every adapter's name: built-in ones first, then packages and plug-in files."""
+    return EXTENSIONS.names()
 
 
 def facts(adapter: str) -> Facts:
-    """What an adapter says of itself. Imports torch for plug-ins only.
+    """What an adapter says of itself. Imports torch for plug-ins and single files only.
 
     Raises:
         UsageError: There is no such adapter, or its plug-in is broken.
     """
-    if adapter in FACTS:
-        return FACTS[adapter]
+    if adapter in _built_in():
+        return _built_in()[adapter][1]
     cls = get(adapter)
     return Facts(**{item.name: getattr(cls, item.name) for item in fields(Facts)})
 
@@ -77,20 +133,22 @@ def get(adapter: str) -> type[Method]:
     Raises:
         UsageError: There is no such adapter, or its plug-in is broken.
     """
-    if adapter not in names():
-        raise unknown_name("adapter", adapter, names())
-    from methods.registry import METHODS
+    return EXTENSIONS.get(adapter)
 
-    registered: type[Method] | None = METHODS.module_dict.get(adapter)
-    if registered is not None:
-        return registered
-    if adapter in LOCATIONS:
-        location = LOCATIONS[adapter]
-        cls = getattr(importlib.import_module(location.module), location.cls)
-    else:
-        cls = _load_entry_point(adapter)
-    METHODS.register_module(name=adapter, module=cls)
-    return cls
+
+def published_recipes() -> dict[str, Any]:
+    """The recipe rules of every method (``methods/<name>/recipe.py``), by name.
+
+    Those of the ViFi-CLIP family come first: they hold where no other method's rule does.
+    """
+    folders = sorted(
+        (file.parent.name for file in Path(__file__).parent.glob("*/recipe.py")),
+        key=lambda name: (name != "vifi", name),
+    )
+    rules: dict[str, Any] = {}
+    for folder in folders:
+        rules.update(importlib.import_module(f"methods.{folder}.recipe").RECIPES)
+    return rules
 
 
 def create(
@@ -133,52 +191,27 @@ def create(
     return cls(copy.deepcopy(clip), class_names, num_frames, **{**cls.options, **options})
 
 
-def load_plugins(paths: Sequence[str | Path]) -> list[BrokenPlugin]:
-    """Register every adapter of the given Python files (``--plugin``).
-
-    Loading a plug-in runs its code.
-
-    Returns:
-        The files that could not be used, each with its reason; the rest are loaded.
-    """
-    broken = []
-    for path in map(Path, paths):
-        try:
-            _load_plugin(path)
-        except Exception as error:  # a plug-in's own code may raise anything
-            reason = str(error) if isinstance(error, UsageError) else _summary(error)
-            broken.append(BrokenPlugin(str(path), reason))
-    return broken
-
-
 def code_sha256(adapter: str) -> str:
     """Hash of the code that an adapter's numbers depend on. Imports torch for plug-ins only.
-
-    The adapter's own file, the modules that its catalogue entry names, ``methods/base.py`` and the
-    towers in ``bench/clip.py``.
 
     Raises:
         UsageError: There is no such adapter, or its plug-in is broken.
     """
-    if adapter in LOCATIONS:
-        location = LOCATIONS[adapter]
-        files = [_source(module) for module in (location.module, *location.sources)]
+    if adapter in _built_in():
+        files = _own_files(_built_in()[adapter][0].partition(":")[0])
     else:
-        files = [_source(module) for module in _own_modules(get(adapter))]
+        modules = [base.__module__ for base in get(adapter).__mro__]
+        own = [_source(get(adapter).__module__)]
+        files = own + [file for name in modules if "methods." in name for file in _own_files(name)]
     digest = hashlib.sha256()
-    for file in (*files, _source("methods.base"), _source("bench.clip")):
+    for file in (*files, _source("methods.base"), _source("bench.clip.towers")):
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
 
 
-def _own_modules(cls: type[Method]) -> list[str]:
-    """Modules of a plug-in's class and of the adapters it derives from, with their sources."""
-    between = [base.__module__ for base in cls.__mro__ if base.__module__ != "methods.base"]
-    found = [name for name in between if name != cls.__module__ and name.startswith("methods.")]
-    for location in LOCATIONS.values():
-        if location.module in found:
-            found += location.sources
-    return [cls.__module__, *sorted(set(found))]
+def _own_files(module: str) -> list[Path]:
+    folder = _source(module).parent
+    return [_source(module), *sorted(file for file in folder.glob("*.py") if file.stem != "facts")]
 
 
 def _source(module: str) -> Path:
@@ -190,76 +223,3 @@ def _source(module: str) -> Path:
     if origin is None:
         raise UsageError(f"the code of module '{module}' cannot be found")
     return Path(origin)
-
-
-def _load_entry_point(adapter: str) -> type[Method]:
-    if adapter in _PLUGINS:
-        return _PLUGINS[adapter]
-    point = _entry_points()[adapter]
-    package = point.dist.name if point.dist is not None else "an unknown package"
-    try:
-        return _checked(point.load())
-    except Exception as error:  # a plug-in's own code may raise anything
-        reason = str(error) if isinstance(error, UsageError) else _summary(error)
-        raise UsageError(
-            f"plug-in '{adapter}' of package {package} cannot be loaded: {reason}",
-            got=point.value,
-            next_step=f"mend or uninstall {package}; the other adapters work without it",
-        ) from error
-
-
-def _load_plugin(path: Path) -> None:
-    if not path.is_file():
-        raise UsageError("no such file")
-    resolved = path.resolve()
-    module_name = f"bench_plugin_{hashlib.sha256(str(resolved).encode()).hexdigest()[:12]}"
-    if module_name in sys.modules:
-        return
-    spec = importlib.util.spec_from_file_location(module_name, resolved)
-    if spec is None or spec.loader is None:
-        raise UsageError("not a Python file (its name must end in .py)")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module
-    try:
-        spec.loader.exec_module(module)
-        _register_all(module_name, vars(module))
-    except BaseException:
-        del sys.modules[module_name]
-        raise
-
-
-def _register_all(module_name: str, members: dict[str, Any]) -> None:
-    import inspect
-
-    from methods.base import Method
-
-    found = {
-        value.name: _checked(value)
-        for value in members.values()
-        if inspect.isclass(value)
-        and issubclass(value, Method)
-        and value.__module__ == module_name
-        and not inspect.isabstract(value)
-    }
-    if not found:
-        raise UsageError("it defines no class that derives from methods.base.Method")
-    for name in found:
-        if name in names():
-            raise UsageError(f"its adapter '{name}' has the name of one that is already there")
-    _PLUGINS.update(found)
-
-
-def _checked(cls: Any) -> type[Method]:
-    """``cls`` if it is an adapter that says all it must say."""
-    from methods.base import Method
-
-    if not (isinstance(cls, type) and issubclass(cls, Method)):
-        raise UsageError(f"{cls!r} does not derive from methods.base.Method")
-    lacking = [name for name in ("name", "title", "origin") if not hasattr(cls, name)]
-    if lacking:
-        raise UsageError(f"class {cls.__name__} lacks {', '.join(lacking)}")
-    return cls
-
-
-def _summary(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"

@@ -13,6 +13,7 @@ from bench.data.kept.decoded_clips import DecodedClips
 from bench.data.kept.frame_cache import CachedPipeline
 from bench.data.pipelines.base import Pipeline, PipelineSpec, build
 from bench.ground.errors import UsageError
+from bench.ground.extensions import load_plugins
 from bench.ground.seeds import derive_seed, seed_everything
 from bench.planning.jobs import EvaluateJob, TrainJob
 from methods.base import Method
@@ -37,7 +38,7 @@ def build_method(job: TrainJob | EvaluateJob, class_names: Sequence[str]) -> Bui
         UsageError: The frames' size does not fit the backbone, or there is no such adapter.
         WeightsError: The backbone cannot be loaded.
     """
-    for broken in methods.load_plugins(job.method.plugins):
+    for broken in load_plugins(job.method.plugins):
         _log.warning("%s", broken)
     backbone = load_backbone(job.backbone, cache_dir=Path(job.cache) if job.cache else None)
     if backbone.image_size != job.recipe.image_size:

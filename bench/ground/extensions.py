@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 BUILT_IN = "built in"
 
-KINDS: dict[str, str] = {}
+KINDS: dict[str, str] = {"adapter": "methods"}
 """Kind -> the package that holds its ``EXTENSIONS``; imported when a plug-in file is read."""
 
 
@@ -114,16 +114,9 @@ class Extensions(Generic[T]):
             self._loaded[name] = self._usable(self._entry(name))
         return self._loaded[name]
 
-    def refused(self) -> tuple[Refused, ...]:
-        """Installed extensions that are not used: shadowed, broken or incomplete."""
-        installed, refused = self._packages()
-        broken = []
-        for entry in installed.values():
-            try:
-                self.get(entry.name)
-            except UsageError as error:
-                broken.append(Refused(self.kind, entry.name, entry.origin, error.what))
-        return (*refused, *broken)
+    def shadowed(self) -> tuple[Refused, ...]:
+        """Installed extensions that are not used because their name is taken."""
+        return self._packages()[1]
 
     def add_from(self, module: ModuleType, path: Path) -> tuple[str, ...]:
         """Take what a plug-in file defines of this kind.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from reports.formatting import number, plural, signed, with_spread
+from bench.ground.words import plural
+from reports.formatting import number, signed, with_spread
 from reports.tables import METRIC_TITLES, Column, Slot, Table, TableRow
 from results.numbers.aggregate import Cell, Estimate, Member
 from results.numbers.protocol import agreeing_facts, shown_facts

@@ -9,7 +9,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports.files import write_whole
+from bench.ground.files import write_whole
 from reports.formatting import SYNTHETIC_WARNING
 from reports.series import Line, Panel, few_shot_panels
 from reports.tables import Table, build_tables
@@ -49,7 +49,9 @@ def write(board: Board, out: Path) -> list[Path]:
         if not any(len(panel.shots) > 1 for panel in panels):
             continue
         for suffix, data in _drawn(table, panels).items():
-            written.append(write_whole(out / "figures" / f"{table.setting}.{suffix}", data))
+            written.append(
+                write_whole(out / "figures" / f"{table.setting}.{suffix}", data, flag="--out DIR")
+            )
     return written
 
 

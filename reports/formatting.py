@@ -43,11 +43,6 @@ def signed(value: float) -> str:
     return f"{'−' if round(value, 1) < 0 else '+'}{abs(value):.1f}"
 
 
-def plural(count: int, noun: str) -> str:
-    """``1 job``, ``2 jobs``."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
 def members_done(cell: Cell) -> str:
     """``2/3``: seeds or splits with a number; of a harmonic mean, those with both halves."""
     names, broken = cell.member_names

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from reports.files import write_whole
+from bench.ground.files import write_whole
 from reports.tables import Column, Slot, Table, TableRow, build_tables
 from results.numbers.aggregate import Board, Cell
 from results.published import COLUMNS, PublishedNumber, load
@@ -16,7 +16,11 @@ NAME = "results.csv"
 
 def write(board: Board, out: Path) -> list[Path]:
     """Write ``results.csv`` into a folder."""
-    return [write_whole(out / NAME, frame(board).to_csv(index=False, lineterminator="\n"))]
+    return [
+        write_whole(
+            out / NAME, frame(board).to_csv(index=False, lineterminator="\n"), flag="--out DIR"
+        )
+    ]
 
 
 def frame(board: Board) -> pd.DataFrame:

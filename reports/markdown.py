@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 from tabulate import tabulate
 
-from reports.files import write_whole
+from bench.ground.files import write_whole
 from reports.formatting import (
     BEST_NOTE,
     PARTIAL,
@@ -44,7 +44,7 @@ class Footnotes:
 
 def write(board: Board, out: Path) -> list[Path]:
     """Write ``tables.md`` into a folder."""
-    return [write_whole(out / NAME, render(board))]
+    return [write_whole(out / NAME, render(board), flag="--out DIR")]
 
 
 def render(board: Board) -> str:

@@ -10,9 +10,10 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from bench.ground.files import write_whole
+from bench.ground.words import plural
 from reports.curves import Chart, chart
 from reports.details import details, summary
-from reports.files import write_whole
 from reports.formatting import (
     PARTIAL,
     STATE_WORDS,
@@ -21,7 +22,6 @@ from reports.formatting import (
     labels_note,
     members_done,
     number,
-    plural,
     spread_note,
 )
 from reports.series import few_shot_panels
@@ -82,7 +82,7 @@ class Section:
 
 def write(board: Board, out: Path) -> list[Path]:
     """Write ``index.html`` into a folder."""
-    return [write_whole(out / NAME, render(board))]
+    return [write_whole(out / NAME, render(board), flag="--out DIR")]
 
 
 def render(board: Board, now: datetime | None = None) -> str:

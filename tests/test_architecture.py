@@ -1,148 +1,111 @@
-"""The house rules of CONTRIBUTING.md that can be read from the syntax trees: who may import whom,
-and how long a file and a function may be."""
+"""The rules of ``docs/architecture.md`` that the code itself shows; none has exceptions."""
 
 from __future__ import annotations
 
 import ast
-from functools import cache
-from pathlib import Path
+import re
 
 import pytest
-from methods.catalogue import LOCATIONS
 
-ROOT = Path(__file__).resolve().parents[1]
-ROOMS = ("configs", "settings", "methods", "bench", "results", "reports")
-ADAPTERS = ("bench.clip", "bench.ground")
-TOOLS = {
-    "methods.actionclip.adapter": ("bench.clip.weights",),
-    "methods.checkpoints.released": ("bench.clip.weights",),
-    "methods.checkpoints.identify": ("bench.clip.weights", "bench.clip.inert_pickle"),
-    "bench.conformance.behaviour": ("bench.engine",),
-    "bench.conformance.subject": ("bench.engine", "bench.ground.seeds"),
-    "bench.conformance.weights": ("bench.engine",),
-}
-"""Besides what every adapter may use: readers of weight files, and the conformance suite, which
-saves, loads and trains with the engine's own code."""
-LINES_A_FILE = 400
-LINES_A_FUNCTION = 50
-NO_NUMBERS = {
-    "methods.catalogue",
-    "methods.facts",
-    "methods.parity.golden_case",
-    "methods.parity.subject",
-    "methods.checkpoints.released",
-    "methods.checkpoints.layouts",
-}
-"""Modules that adapters import and that no score of a given set of weights depends on."""
+from tests.architecture import (
+    LAYERS,
+    PICTURE,
+    SEES,
+    STEPS,
+    below,
+    circles,
+    imported,
+    layer_of,
+    modules,
+    picture,
+    room_graph,
+    room_of,
+)
+from tests.places import ROOT
+
+LINES_PER_FILE = 400
+LINES_PER_FUNCTION = 50
+LARGEST_ROOM = 0.22
+ROOMS_FROM_JOB_TO_SCORE = 5
 
 
-@cache
-def modules() -> dict[str, Path]:
-    """Every module of the project by its dotted name."""
-    found = {}
-    for room in ROOMS:
-        for path in (ROOT / room).rglob("*.py"):
-            parts = path.relative_to(ROOT).with_suffix("").parts
-            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return found
+def imports() -> list[tuple[str, str]]:
+    return [(module, name) for module in modules() for name in imported(module)]
 
 
-@cache
-def imported(module: str) -> frozenset[str]:
-    """Modules of the project that a module imports, wherever in it."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(modules()[module].read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            members = {f"{node.module}.{alias.name}" for alias in node.names}
-            inner = members & modules().keys()
-            names |= inner if len(inner) == len(members) else {node.module, *inner}
-    return frozenset(name for name in names if name.partition(".")[0] in ROOMS)
+def test_every_module_lies_in_a_room() -> None:
+    outside = [
+        module for module, path in modules().items() if not layer_of(module) and imported(module)
+    ]
+    assert outside == []
 
 
-def below(name: str, allowed: tuple[str, ...]) -> bool:
-    return any(name == one or name.startswith(f"{one}.") for one in allowed)
-
-
-def allowed_for(module: str) -> tuple[str, ...]:
-    room = module.partition(".")[0]
-    if room == "methods":
-        return ("methods", *ADAPTERS, *TOOLS.get(module, ()))
-    return {
-        "configs": ("configs", "bench.data.official.prepared", "bench.data.mini_world.clip"),
-        "settings": ("settings", "bench.data.datasets.catalogue", "bench.ground"),
-        "results": ("results", "bench.ground"),
-        "reports": ("reports", "results", "bench.ground"),
-        "bench": ("bench", "settings", "methods", "results"),
-    }[room]
-
-
-@pytest.mark.parametrize("room", ROOMS)
-def test_arrows_point_one_way(room: str) -> None:
-    wrong = {
+def test_imports_point_down() -> None:
+    upwards = [
         f"{module} -> {name}"
-        for module in modules()
-        if module.partition(".")[0] == room and not below(module, ("bench.commands",))
-        for name in imported(module)
-        if not below(name, allowed_for(module))
-    }
-    assert wrong == set()
+        for module, name in imports()
+        if (room := layer_of(module)) and (other := layer_of(name))
+        if LAYERS.index(other) > LAYERS.index(room)
+    ]
+    assert upwards == []
 
 
-def test_only_the_command_line_knows_the_reports_and_the_commands() -> None:
-    line = ("bench.cli", "bench.commands")
-    wrong = {
+@pytest.mark.parametrize("room", SEES)
+def test_what_others_write_sees_only_the_contracts(room: str) -> None:
+    beyond = [
         f"{module} -> {name}"
-        for module in modules()
-        if not below(module, line)
-        for name in imported(module)
-        if below(name, line) or (module.startswith("bench.") and below(name, ("reports",)))
-    }
-    assert wrong == set()
+        for module, name in imports()
+        if layer_of(module) == room and layer_of(name) not in (room, None)
+        if not below(name, SEES[room])
+    ]
+    assert beyond == []
 
 
-def test_data_and_contracts_know_nothing_of_the_machinery_above_them() -> None:
-    machinery = (
-        "bench.engine",
-        "bench.running.launchers",
-        "bench.running.scheduler",
-        "bench.planning.plan",
-    )
-    wrong = {
-        f"{module} -> {name}"
-        for module in modules()
-        if below(
-            module, ("bench.data", "bench.planning.jobs", "bench.planning.recipe", "bench.clip")
-        )
-        for name in imported(module)
-        if below(name, machinery)
-    }
-    assert wrong == set()
+def test_there_is_no_circle_of_modules_nor_of_rooms() -> None:
+    assert circles({module: imported(module) for module in modules()}) == []
+    assert circles(room_graph().adj) == []
 
 
-@pytest.mark.parametrize("adapter", LOCATIONS)
-def test_the_code_that_scores_is_in_the_key(adapter: str) -> None:
-    """Everything an adapter imports from its room is hashed, see ``methods.code_sha256``."""
-    location = LOCATIONS[adapter]
-    seen: set[str] = set()
-    ahead = [location.module]
-    while ahead:
-        module = ahead.pop()
-        if module not in seen and module not in NO_NUMBERS:
-            seen.add(module)
-            ahead += [name for name in imported(module) if below(name, ("methods",))]
-    assert seen == {location.module, *location.sources, "methods.base"}
+def test_no_room_is_more_than_a_fifth_of_the_house() -> None:
+    lines: dict[str, int] = {}
+    for module, path in modules().items():
+        count = path.read_text(encoding="utf-8").count("\n")
+        lines[room_of(module)] = lines.get(room_of(module), 0) + count
+    total = sum(lines.values())
+    large = {room: count / total for room, count in lines.items() if count / total > LARGEST_ROOM}
+    assert large == {}
+
+
+def test_the_way_from_a_job_to_a_score_is_short() -> None:
+    names = [name for name, _ in STEPS]
+    assert set(names) <= modules().keys()
+    assert len({room_of(name) for name in names}) <= ROOMS_FROM_JOB_TO_SCORE
+    for step, name in enumerate(names[1:], start=1):
+        assert any(name in imported(earlier) for earlier in names[:step]) or any(
+            below(found, (name,)) for earlier in names[:step] for found in imported(earlier)
+        ), f"no earlier step imports {name}"
+
+
+def test_the_picture_shows_the_imports_as_they_are() -> None:
+    told = "docs/architecture.svg is not up to date: run python -m tests.architecture"
+    assert PICTURE.read_text(encoding="utf-8") == picture(), told
+
+
+def test_the_page_names_every_room() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:bench|results)/[a-z_/]+?|[a-z]+)/`", page))
+    rooms = {room.replace(".", "/") for room in LAYERS} - {"bench/cli"}
+    assert rooms - named == set()
 
 
 def test_files_and_functions_are_short() -> None:
     long = []
     for module, path in modules().items():
         text = path.read_text(encoding="utf-8")
-        if text.count("\n") > LINES_A_FILE:
+        if text.count("\n") > LINES_PER_FILE:
             long.append(module)
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef) and node.end_lineno is not None:
                 lines = node.end_lineno - node.lineno + 1
-                long += [f"{module}.{node.name}: {lines}"] if lines > LINES_A_FUNCTION else []
+                long += [f"{module}.{node.name}: {lines}"] if lines > LINES_PER_FUNCTION else []
     assert long == []

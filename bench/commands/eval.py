@@ -35,6 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+add_late_arguments = run_command.add_late_arguments
+
+
 def run(args: argparse.Namespace) -> int:
     """Score, print the numbers, write a run folder with its leaderboard."""
     from bench.planning.plan import make_plan

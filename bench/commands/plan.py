@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.commands import matrix_flags
+from bench.ground.words import plural
 
 if TYPE_CHECKING:
     from bench.planning.forecast import Forecast
@@ -97,6 +98,7 @@ def _document(
 def _print_text(
     plan: Plan, store: RunStore, states: dict[str, JobState], time: Forecast, space: Forecast
 ) -> None:
+    print(f"configuration {plan.file.name}: {plan.file.config}\n")
     print(f"{'job':<8}  {'after':<8}  what")
     for key, job in plan.jobs.items():
         state = states[key]
@@ -112,9 +114,9 @@ def _print_text(
     counts = Counter(state.state for state in states.values())
     kinds = Counter(job.kind for job in plan.jobs.values())
     print(
-        f"\n{len(plan.jobs)} jobs ({kinds['train']} trainings, {kinds['evaluate']} evaluations) "
-        f"for {len(plan.file.trials)} numbers in {store.folder}: "
-        + ", ".join(f"{count} {state}" for state, count in counts.items())
+        f"\n{plural(len(plan.jobs), 'job')} ({plural(kinds['train'], 'training')}, "
+        f"{plural(kinds['evaluate'], 'evaluation')}) for {plural(len(plan.file.trials), 'number')} "
+        f"in {store.folder}: " + ", ".join(f"{count} {state}" for state, count in counts.items())
     )
     print(f"job-hours  {_hours(time)}")
     print(f"disk       {_bytes(space)}")

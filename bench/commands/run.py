@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from bench.commands import launcher_flags, matrix_flags
 from bench.commands.flag_values import seconds
 from bench.ground.errors import BenchError, DataError, UsageError
+from bench.ground.words import plural
 
 if TYPE_CHECKING:
     from bench.planning.plan import Plan
@@ -131,7 +132,8 @@ def _execute(plan: Plan, store: RunStore, args: argparse.Namespace) -> RunOutcom
             raise _nothing_there(plan)
         if todo:
             listener.note(
-                f"{len(todo)} of {len(plan.jobs)} jobs to run, {launcher.describe()}; "
+                f"configuration {plan.file.name} ({plan.file.config}): {len(todo)} of "
+                f"{plural(len(plan.jobs), 'job')} to run, {launcher.describe()}; "
                 f"results in {_short(store.folder)}"
             )
             launcher.prepare()
@@ -177,7 +179,7 @@ def _conclude(plan: Plan, store: RunStore, outcome: RunOutcome) -> int:
     from bench.planning.jobs import job_name
 
     print(
-        f"{plan.file.name}: {len(outcome.done)} jobs done in {outcome.seconds:.1f} s, "
+        f"{plan.file.name}: {plural(len(outcome.done), 'job')} done in {outcome.seconds:.1f} s, "
         f"{outcome.cached} were there, {len(outcome.failed)} failed"
     )
     for key, line in outcome.failed.items():

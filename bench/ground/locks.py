@@ -6,6 +6,7 @@ share the lock; so ``Holder.alive`` tells the holder itself from what it left be
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -14,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from bench.ground.errors import DataError, UsageError
 
 _PAUSE_S = 0.05
 
@@ -133,3 +136,33 @@ def _written(descriptor: int) -> Holder | None:
         except (ValueError, TypeError):
             time.sleep(_PAUSE_S / 5)
     return Holder(pid=0, born=-1)
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Make a folder if need be and hold it; a killed holder lets go of it.
+
+    Raises:
+        UsageError: Another process holds it.
+        DataError: It cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
+    except OSError as error:
+        raise DataError("cannot write to the folder", got=f"{folder}: {error.strerror}") from error
+    try:
+        try:
+            # Not flock: workers would inherit it and hold the folder after this process was killed.
+            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EAGAIN):
+                raise
+            raise UsageError(
+                "another process is filling this folder",
+                got=str(folder),
+                next_step="wait for it, or stop it",
+            ) from error
+        yield
+    finally:
+        os.close(handle)

@@ -22,20 +22,24 @@ CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 def find_config(name: str | Path | None) -> Path:
     """A configuration file by path, or by name among those that come with the project.
 
+    A path has a folder in it or ends in ``.py``; anything else is a name, whatever files of that
+    name lie in the working folder.
+
     Raises:
         UsageError: There is no such file; the nearest name is suggested.
     """
     if name is None:
         return CONFIGS / "mini.py"
     path = Path(name)
-    for candidate in (path, CONFIGS / path.name, CONFIGS / f"{path.name}.py"):
-        if candidate.is_file():
-            return candidate.resolve()
+    by_path = path.suffix == ".py" or len(path.parts) > 1
+    file = path if by_path else CONFIGS / f"{name}.py"
+    if file.is_file():
+        return file.resolve()
     shipped = sorted(p.stem for p in CONFIGS.glob("*.py") if p.stem != "__init__")
     guess = nearest(path.stem, shipped)
     raise UsageError(
         f"no configuration file '{name}'" + (f"; did you mean '{guess}'?" if guess else ""),
-        allowed="a path, or one of: " + ", ".join(shipped),
+        allowed="the path of a .py file, or one of: " + ", ".join(shipped),
     )
 
 

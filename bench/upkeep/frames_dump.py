@@ -8,9 +8,9 @@ from typing import Literal
 
 from safetensors.numpy import save
 
-from bench.data.atomic import write_atomically
 from bench.data.pipelines.base import PipelineSpec, build
 from bench.ground.errors import UsageError
+from bench.ground.files import write_whole
 from bench.ground.seeds import seed_everything
 
 
@@ -61,7 +61,7 @@ def dump_frames(
         seed_everything(seed)
     made = run(video)
     content = save({"frame_inds": made.frame_inds, "u8": made.frames})
-    write_atomically(out, content, flag="--out FILE")
+    write_whole(out, content, flag="--out FILE")
 
 
 def _at_least(name: str, value: int, least: int) -> None:

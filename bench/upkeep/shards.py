@@ -15,8 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from bench.data.atomic import write_atomically
-from bench.data.folder_lock import alone_in
 from bench.data.video.folder_index import index_folder
 from bench.data.video.storage import (
     INDEX,
@@ -28,6 +26,8 @@ from bench.data.video.storage import (
     variant_of,
 )
 from bench.ground.errors import DataError, UsageError
+from bench.ground.files import write_whole
+from bench.ground.locks import alone_in
 
 DEFAULT_SHARD_SIZE = 2**30
 _BLOCK = 1 << 20
@@ -289,4 +289,4 @@ def _compare(shard: Path, written: dict[str, tuple[ShardEntry, int]]) -> None:
 
 
 def _write_index(work: _Packing) -> None:
-    write_atomically(work.out / INDEX, index_text(sorted(work.entries.items())))
+    write_whole(work.out / INDEX, index_text(sorted(work.entries.items())))

@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.ground.files import write_atomically
+from bench.ground.words import plural
 
 NAME = "parity.json"
 
@@ -35,7 +36,7 @@ class MethodBadge(_Frozen):
     code_sha256: str = Field(description="of the adapter's code then")
 
     def __str__(self) -> str:
-        cases = f"{self.cases} case" + ("" if self.cases == 1 else "s")
+        cases = plural(self.cases, "case")
         if self.missed:
             verdict = f"{self.missed} of {self.comparisons} comparisons missed"
         else:

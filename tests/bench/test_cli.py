@@ -66,7 +66,7 @@ def test_an_unknown_flag_gets_the_nearest_one(capsys: pytest.CaptureFixture[str]
     [
         ("--jobs", "0", "1 or more"),
         ("--jobs-per-gpu", "two", "a whole number"),
-        ("--jobs", "\u00b2", "1 or more"),
+        ("--jobs", "\u00b2", "a whole number"),
         ("--timeout", "-5", "more than 0"),
         ("--stall", "nan", "more than 0"),
         ("--grace", "soon", "a number"),

@@ -160,8 +160,9 @@ def test_installed_packages_bring_adapters(
     capsys.readouterr()
     assert main(["methods"]) == 1
     printed = capsys.readouterr()
-    assert "installed      Mine: ours (package installed-package 1.0)" in printed.out
-    assert "halfway        not used, see below (package halfway-package 1.0)" in printed.out
+    lines = [line.split(maxsplit=1) for line in printed.out.splitlines()]
+    assert ["installed", "Mine: ours (package installed-package 1.0)"] in lines
+    assert ["halfway", "not used, see below (package halfway-package 1.0)"] in lines
     assert (
         "bench: adapter 'halfway' cannot be used: "
         "ModuleNotFoundError: No module named 'absent_module'\n" in printed.err

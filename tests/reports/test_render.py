@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from bench.ground.errors import BenchError, UsageError
+from bench.ground.files import write_whole
 from reports import page
 from reports.curves import axis
-from reports.files import write_whole
 from reports.render import write_report
 from results.numbers.aggregate import load_board
 from results.run.plan_file import load_plan, write_plan
@@ -115,8 +115,11 @@ def test_a_folder_that_cannot_be_written_to(run: Path, tmp_path: Path) -> None:
     blocked.write_text("not a folder")
     with pytest.raises(BenchError) as caught:
         write_report([run], blocked / "report", ("md",))
-    assert str(caught.value).startswith(f"cannot write the report {blocked}/report/tables.md: ")
-    assert "next:    free space or choose another folder with --out" in str(caught.value)
+    assert str(caught.value) == (
+        f"cannot write tables.md\n  got:     {blocked}/report: Not a directory\n"
+        "  allowed: a folder with write permission and free space\n"
+        "  next:    name another folder: --out DIR"
+    )
 
 
 def test_an_interrupted_write_leaves_the_old_file(

@@ -139,8 +139,8 @@ def _write(refs: list[ClipsRef], folder: Path) -> None:
 
 
 def _write_file(target: Path, content: bytes) -> None:
-    from bench.data.atomic import write_atomically
     from bench.ground.errors import UsageError
+    from bench.ground.files import write_whole
 
     if target.is_file() and target.read_bytes() != content:
         raise UsageError(
@@ -148,7 +148,7 @@ def _write_file(target: Path, content: bytes) -> None:
             got=str(target),
             next_step="name another folder: --write DIR",
         )
-    write_atomically(target, content, flag="--write DIR")
+    write_whole(target, content, flag="--write DIR")
 
 
 def _captioned(source: DatasetSource, names: list[str], folder: Path | None) -> int:

@@ -14,7 +14,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.data.atomic import write_atomically
 from bench.data.datasets.catalogue import DatasetSpec
 from bench.data.lists.class_names import class_table, names_sha256, read_class_names
 from bench.data.lists.clip_lists import check_fit, list_text, read_list
@@ -36,6 +35,7 @@ from bench.data.official.manifest import Manifest, read_manifest
 from bench.data.official.manifest_cache import OfficialData, cached_manifest
 from bench.data.video.storage import variant_of
 from bench.ground.errors import DataError
+from bench.ground.files import write_whole
 
 if TYPE_CHECKING:
     from bench.data.lists.dataset_config import DatasetConfig
@@ -316,7 +316,7 @@ class DatasetSource:
             return path
         entries = derive_list(self.manifest, rule, names)
         content = list_text(entries)
-        write_atomically(path, content)
+        write_whole(path, content)
         description = {
             "made_by": "clip-video-bench",
             "dataset": self.spec.name,
@@ -325,7 +325,7 @@ class DatasetSource:
             "clips": len(entries),
             "sha256": hashlib.sha256(content).hexdigest(),
         }
-        write_atomically(sidecar, json.dumps(description, indent=2).encode())
+        write_whole(sidecar, json.dumps(description, indent=2).encode())
         return path
 
     def _check_names(
@@ -372,7 +372,7 @@ def _path(text: str) -> Path:
 
 def _write_once(path: Path, content: bytes) -> None:
     if not path.is_file() or path.read_bytes() != content:
-        write_atomically(path, content)
+        write_whole(path, content)
 
 
 def _is_whole(path: Path, sidecar: Path) -> bool:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
 from bench.ground.errors import DataError
+from bench.ground.safe_path import start_forkserver
 
 StartMethod = Literal["fork", "forkserver", "spawn"]
 Task = TypeVar("Task")
@@ -161,6 +162,8 @@ class WorkerPool(Generic[Task, Result]):
         process = self._context.Process(
             target=_serve, args=(self._function, theirs, end), daemon=True
         )
+        if self._context.get_start_method() == "forkserver":
+            start_forkserver()
         process.start()
         theirs.close()
         return _Worker(process, ours)

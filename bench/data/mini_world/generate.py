@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 import tempfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 
 from bench.data.mini_world.annotations import VERSION, DatasetPlan, PlannedClip, plans
 from bench.data.mini_world.encode import write_video
@@ -35,14 +33,6 @@ def _make_dataset(plan: DatasetPlan, folder: Path, pool: ThreadPoolExecutor) -> 
         (annotations / name).write_text(text, encoding="utf-8")
     for done in [pool.submit(make_clip, clip, videos / clip.file) for clip in plan.clips]:
         done.result()
-
-
-@contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """Hold a lock that the system releases when the process ends, however it ends."""
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _generate(cache: Path, target: Path) -> None:
@@ -81,7 +71,7 @@ def ensure(cache: Path) -> Path:
         return target
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        with _alone(cache / f".{FOLDER}.lock"):
+        with FileLock(cache / f".{FOLDER}.lock"):
             if not target.is_dir():
                 _generate(cache, target)
     except OSError as error:

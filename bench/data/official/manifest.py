@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from bench.data.atomic import write_atomically
 from bench.data.datasets.catalogue import stems_name_clips
 from bench.data.official.annotations.base import NO_CLASS, AnnotatedClip, Annotations, read_text
 from bench.data.video.folder_index import FolderIndex, is_mended, one_ends_other, place_of, stem_of
 from bench.ground.errors import DataError
+from bench.ground.files import write_whole
 
 COLUMNS = ("id", "path", "class_id", "class_name", "splits", "bytes")
 CAPTIONS = "captions"
@@ -286,7 +286,7 @@ def write_manifest(manifest: Manifest, path: Path) -> None:
     Raises:
         DataError: The folder cannot be written to.
     """
-    write_atomically(path, manifest.to_csv())
+    write_whole(path, manifest.to_csv())
 
 
 def read_manifest(path: Path, dataset: str) -> Manifest:

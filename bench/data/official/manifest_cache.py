@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.data.atomic import write_atomically
 from bench.data.official.annotations import Annotations, annotation_files, read_annotations
 from bench.data.official.manifest import Manifest, ManifestReport, build_manifest, read_manifest
 from bench.data.video.folder_index import FolderIndex, FolderListing, index_folder
 from bench.ground.errors import DataError
+from bench.ground.files import write_whole
 
 VERSION = 3
 UNSETTLED_NS = 2_000_000_000
@@ -111,7 +111,7 @@ def refresh_manifest(
     check(annotations)
     manifest, report = build_manifest(data.dataset, annotations, index)
     if state is None or not kept or manifest.sha256 != state["sha256"]:
-        write_atomically(table, manifest.to_csv(), flag=flag)
+        write_whole(table, manifest.to_csv(), flag=flag)
     new_state = {
         "version": VERSION,
         "of": data.name,
@@ -119,7 +119,7 @@ def refresh_manifest(
         "annotations": annotated,
         "folders": _folder_state(index),
     }
-    write_atomically(state_file, json.dumps(new_state).encode(), flag=flag)
+    write_whole(state_file, json.dumps(new_state).encode(), flag=flag)
     return Refreshed(manifest.sha256, manifest, report, annotations)
 
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from bench.data.atomic import write_atomically
 from bench.data.datasets.catalogue import CATALOGUE
 from bench.data.official.annotations import Annotations, looks_like
 from bench.data.official.manifest import Manifest, ManifestReport
@@ -34,6 +33,7 @@ from bench.data.official.prepared import (
 )
 from bench.data.official.released import find_released
 from bench.ground.errors import DataError, UsageError, unknown_name
+from bench.ground.files import write_whole
 
 _EXAMPLES = 3
 
@@ -95,7 +95,7 @@ def prepare(request: PrepareRequest) -> PrepareResult:
         assert refreshed.report is not None and refreshed.annotations is not None
         prepared = _described(official, refreshed, released)
         missing = prepared_file(data, dataset, ".missing.txt")
-        write_atomically(missing, _missing(refreshed.manifest), flag=FLAG)
+        write_whole(missing, _missing(refreshed.manifest), flag=FLAG)
     if prepared != known:
         write_prepared(data, prepared)
     return PrepareResult(prepared, refreshed.rebuilt)

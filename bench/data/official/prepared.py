@@ -12,9 +12,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bench.data.atomic import write_atomically
 from bench.data.official.released import released_paths
 from bench.ground.errors import DataError
+from bench.ground.files import write_whole
 
 DATA_VARIABLE, RELEASED_VARIABLE = "BENCH_DATA", "BENCH_RELEASED"
 DEFAULT_DATA = "data"
@@ -135,7 +135,7 @@ def write_prepared(data: Path, prepared: Prepared) -> None:
         DataError: The folder cannot be written to.
     """
     content = prepared.model_dump_json(indent=1).encode("utf-8", errors="surrogateescape")
-    write_atomically(prepared_file(data, prepared.dataset, ".json"), content, flag=FLAG)
+    write_whole(prepared_file(data, prepared.dataset, ".json"), content, flag=FLAG)
 
 
 def configured(dataset: str) -> dict[str, Any]:

@@ -18,8 +18,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from bench.data.atomic import write_atomically
 from bench.ground.errors import DataError
+from bench.ground.files import write_whole
 
 INDEX = "shards.csv"
 """Name of the index beside the shards."""
@@ -271,4 +271,4 @@ def variant_of(root: Path) -> str:
 
 def note_variant(root: Path, variant: str) -> None:
     """Leave the note that ``variant_of`` reads."""
-    write_atomically(root / VARIANT, json.dumps({"videos": variant}).encode())
+    write_whole(root / VARIANT, json.dumps({"videos": variant}).encode())

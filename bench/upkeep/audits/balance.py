@@ -13,7 +13,8 @@ from bench.data.lists.clip_lists import locate_clips, read_list
 from bench.data.lists.derive import BASE_SHOTS
 from bench.data.lists.expected_counts import expected_clips
 from bench.data.video.storage import locate
-from bench.upkeep.audits.findings import Finding, LoadedList, counted, some
+from bench.ground.words import plural
+from bench.upkeep.audits.findings import Finding, LoadedList, some
 
 _SHOTS = re.compile(r"few_shot_(\d+)")
 _DRAW = re.compile(r"base_train_s\d+")
@@ -74,7 +75,7 @@ def repeated_names(item: LoadedList) -> list[Finding]:
     labels = [{item.entries[place].label for place in places} for places in doubles]
     told = [" and ".join(item.entries[place].path for place in places) for places in doubles]
     different = sum(len(found) > 1 for found in labels)
-    what = f"{counted(len(doubles), 'clip')} of {item.name} are listed under two paths"
+    what = f"{plural(len(doubles), 'clip')} of {item.name} are listed under two paths"
     if different:
         what += f", {different} of them with two labels"
     severity = "error" if different else "warning"

@@ -96,11 +96,6 @@ def some(items: Sequence[str], shown: int = _SHOWN) -> str:
     return ", ".join(items[:shown]) + (f", … ({len(items)})" if len(items) > shown else "")
 
 
-def counted(count: int, noun: str) -> str:
-    """``1 clip``, ``2 clips``."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}{'es' if noun[-1] == 's' else 's'}"
-
-
 def told(error: DataError) -> str:
     """An error in one line."""
     return error.what + ("" if error.got is None else f" (got {error.got})")

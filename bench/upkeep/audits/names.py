@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from bench.data.lists.class_names import name_key
+from bench.ground.words import plural
 from bench.upkeep.audits.clip_classes import ClipClasses
-from bench.upkeep.audits.findings import Finding, LoadedList, counted, some
+from bench.upkeep.audits.findings import Finding, LoadedList, some
 
 
 def name_conflicts(lists: Sequence[LoadedList], classes: ClipClasses) -> list[Finding]:
@@ -57,7 +58,7 @@ def _told(wrong: Counter[tuple[str, str]]) -> str:
     for (listed, name), count in wrong.most_common():
         one, other = name_key(listed), name_key(name)
         if (other, one) not in keys:
-            others.append(f"'{listed}' holds {counted(count, 'clip')} of '{name}'")
+            others.append(f"'{listed}' holds {plural(count, 'clip')} of '{name}'")
         elif one < other:
             swapped.append(f"'{listed}' and '{name}'")
     told = []
@@ -92,7 +93,7 @@ def contradictions(lists: Sequence[LoadedList], classes: ClipClasses | None) -> 
         Finding(
             "error",
             "names",
-            f"{counted(count, 'clip')} of {one} and {other} are of different classes in the two",
+            f"{plural(count, 'clip')} of {one} and {other} are of different classes in the two",
             (one, other),
             count,
             (examples[one, other],),

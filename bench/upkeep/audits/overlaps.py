@@ -8,7 +8,8 @@ from itertools import combinations, pairwise
 
 from bench.data.lists.clip_lists import check_disjoint
 from bench.data.lists.named_lists import TrainedPair
-from bench.upkeep.audits.findings import Finding, LoadedList, counted
+from bench.ground.words import plural
+from bench.upkeep.audits.findings import Finding, LoadedList
 
 _SHOTS = re.compile(r"few_shot_(\d+)")
 _DRAW = re.compile(r"base_train_s(\d+)")
@@ -54,7 +55,7 @@ def _unused(found: list[tuple[str, str, int]], lists: Mapping[str, LoadedList]) 
         by_train.setdefault(train, []).append(f"{test} {count}")
     sizes = {name: len(lists[name].entries) for name in by_train}
     details = [
-        f"{train}, {counted(sizes[train], 'clip')}: " + ", ".join(told)
+        f"{train}, {plural(sizes[train], 'clip')}: " + ", ".join(told)
         for train, told in by_train.items()
     ]
     tests = sorted({test for _, test, _ in found})

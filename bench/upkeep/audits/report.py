@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from bench.ground.words import plural
 from bench.upkeep.audits.dataset_audit import DatasetAudit, ListFacts
-from bench.upkeep.audits.findings import SEVERITIES, Finding, counted
+from bench.upkeep.audits.findings import SEVERITIES, Finding
 
 FORMAT = 1
 
@@ -20,10 +21,10 @@ def audit_text(audits: Sequence[DatasetAudit]) -> str:
 
 def _one(audit: DatasetAudit) -> str:
     said = Counter(finding.severity for finding in audit.findings)
-    told = ", ".join(counted(said[severity], severity) for severity in SEVERITIES)
+    told = ", ".join(plural(said[severity], severity) for severity in SEVERITIES)
     by = f"; names compared with the {audit.named_by}" if audit.named_by else ""
     lines = [
-        f"{audit.dataset}: {counted(len(audit.lists), 'list')}, {told} (labels: {audit.labels}{by})"
+        f"{audit.dataset}: {plural(len(audit.lists), 'list')}, {told} (labels: {audit.labels}{by})"
     ]
     if audit.lists:
         lines += ["", *_table(audit.lists)]

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bench.data.atomic import write_atomically
+from bench.ground.files import write_whole
 from bench.upkeep.checking.sweep import SweepOptions
 from bench.upkeep.checking.targets import CheckTarget, ListedClip
 from bench.upkeep.checking.verdict import MEANING, SUSPICIONS, Inspection, Verdict, judge
@@ -207,6 +207,6 @@ def write_report(report: CheckReport, folder: Path) -> tuple[Path, Path]:
     ]
     bad, tree = folder / "bad.txt", folder / "check.json"
     content = "".join(f"{line}\n" for line in lines)
-    write_atomically(bad, content.encode("utf-8", errors="surrogateescape"), flag="--out DIR")
-    write_atomically(tree, json.dumps(report_tree(report), indent=1).encode(), flag="--out DIR")
+    write_whole(bad, content.encode("utf-8", errors="surrogateescape"), flag="--out DIR")
+    write_whole(tree, json.dumps(report_tree(report), indent=1).encode(), flag="--out DIR")
     return bad, tree

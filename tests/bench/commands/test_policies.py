@@ -141,7 +141,7 @@ def test_a_number_is_computed_again_when_its_missing_clip_has_come(
     run_all(planned(config, policy="exclude", train_policy="skip"), out)
     before, partial = records(out)
     assert main(["plan", "--config", config, *ROW, *flags]) == 0
-    assert "2 jobs (1 trainings, 1 evaluations) for 1 numbers" in capsys.readouterr().out
+    assert "2 jobs (1 training, 1 evaluation) for 1 number" in capsys.readouterr().out
 
     videos = own.root / "videos"
     for lost in ("lost.mp4", "never.mp4"):

@@ -8,7 +8,6 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from bench.ground import gpus as inventory
 from bench.ground import locks
 from bench.ground.errors import BenchError
 from bench.ground.locks import Holder
+from bench.ground.safe_path import command_of
 from bench.running.launchers.base import Attempt, Ended, Handle, LaunchOptions
 from bench.running.launchers.local import strays, warm
 from results.run.store import EXIT, LOCK
@@ -106,13 +106,7 @@ class LocalLauncher:
         if self._warm is not None:
             return
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        argv = [
-            sys.executable,
-            "-m",
-            "bench.running.launchers.local.warm",
-            "--fd",
-            str(theirs.fileno()),
-        ]
+        argv = [*command_of(warm.__name__), "--fd", str(theirs.fileno())]
         single = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
         self._warm = subprocess.Popen(
             [*argv, "--preload", ",".join(self._preload)],

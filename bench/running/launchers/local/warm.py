@@ -1,9 +1,9 @@
 """The warm process: imports what every job imports once, then forks one process a job.
 
-Started by the local launcher as ``python -m bench.running.launchers.local.warm``; they speak over a
-socket, one JSON object per message. It opens no video, starts no thread and asks for no GPU
-(libraries that do so while they are imported are told that there is none), so that forking is safe.
-When the launcher goes away it lets the running jobs end, writes how they ended, and leaves.
+Started by the local launcher; the two speak over a socket, one JSON object per message. It opens no
+video, starts no thread and asks for no GPU (libraries that do so while they are imported are told
+that there is none), so that forking is safe. When the launcher goes away it lets the running jobs
+end, writes how they ended, and leaves.
 """
 
 from __future__ import annotations

@@ -8,9 +8,11 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NoReturn, Protocol
 
 from bench.ground.errors import BenchError, nearest
+from bench.ground.safe_path import leave_out_working_folder
 
 VERBS = {
     "run": "plan, run and report (without --config: the mini world)",
@@ -145,4 +147,5 @@ def _overview() -> str:
 
 
 if __name__ == "__main__":
+    leave_out_working_folder(Path(__file__).resolve().parent)
     sys.exit(main())

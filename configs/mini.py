@@ -6,7 +6,7 @@ Vita-CLIP's, whose windows are longer than these clips) are those of the methods
 ``paper.py``; schedule, decay and betas are ViFi-CLIP's unless stated.
 """
 
-import bench.data.mini_world.clip as _clip
+import bench.clip.mini_clip as _clip
 
 _base_ = ["_base_/methods.py", "_base_/mini_world.py"]
 

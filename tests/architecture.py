@@ -101,21 +101,22 @@ def room_of(module: str) -> str:
     return ".".join(module.split(".")[: 2 if module.startswith("bench.") else 1])
 
 
-def circles(graph: Mapping[str, Iterable[str]]) -> list[list[str]]:
+def circles(graph: networkx.DiGraph) -> list[list[str]]:
     """Groups of nodes that reach each other."""
-    groups = networkx.strongly_connected_components(networkx.DiGraph(graph))
+    groups = networkx.strongly_connected_components(graph)
     return sorted(sorted(group) for group in groups if len(group) > 1)
 
 
 STEPS = (
     ("bench.commands.run_job", "reads the command line of one job"),
     ("bench.engine.job.run_job", "takes the job's lock, trains or scores, writes the record"),
-    ("bench.engine.scoring.evaluate", "loads the method, feeds it clips, keeps the scores"),
+    ("bench.engine.scoring.evaluate", "feeds clips to the method, keeps the scores"),
+    ("bench.engine.build", "loads CLIP, makes the method and the pipeline"),
     ("bench.data.loading.clip_loader", "decodes the clips of the list, in worker processes"),
     ("bench.data.pipelines.base", "makes a video file into the frames a model sees"),
     ("bench.data.video.decode", "decodes the frames that the pipeline asks for"),
-    ("methods.base", "frames and class texts to scores: ``encode_frames``, ``score``"),
-    ("bench.clip", "the towers that the method adapts"),
+    ("methods", "finds the adapter: frames and class texts to scores"),
+    ("bench.clip", "the towers that the adapter builds on"),
 )
 """The way of a job from its command to a score."""
 

@@ -209,7 +209,7 @@ def _clip_tensors(state: Mapping[str, Tensor], config: Mapping[str, Any]) -> dic
         if name not in OPENAI_MARKERS and not name.endswith("attn_mask")
     }
     if "token_embedding.rows" in tensors:
-        from bench.data.mini_world.clip.tokens import expand_token_rows
+        from bench.clip.mini_clip.tokens import expand_token_rows
 
         vocabulary = int(config["text_cfg"].get("vocab_size", 49408))
         try:

@@ -125,7 +125,7 @@ def _counted_setup(args: argparse.Namespace) -> Setup:
 
 def _timed_setup(args: argparse.Namespace, device: torch.device) -> Setup:
     """What is timed: as counted on a GPU or with a named model, else small."""
-    from bench.data.mini_world.clip import MODEL_FILE
+    from bench.clip.mini_clip import MODEL_FILE
     from bench.speed.setup import Setup
 
     small = args.model is None and device.type == "cpu"

@@ -35,11 +35,11 @@ def start_forkserver() -> None:
 
 
 def leave_out_working_folder(package: Path) -> None:
-    """Take the working folder from the module search path, if ``python -m`` put it there.
+    """Take the working folder, which ``python -m`` puts there, from the module search path.
 
     Args:
         package: A package of ours. Where it lies in the working folder itself, the path stays.
     """
     here = Path.cwd()
-    if sys.argv[:1] == ["-m"] and package.parent != here:
+    if package.parent != here:
         sys.path[:] = [path for path in sys.path if path and Path(path) != here]

@@ -13,9 +13,9 @@ from safetensors.torch import save_file
 
 import methods
 from bench.clip.backbone_ref import BackboneRef
+from bench.clip.mini_clip import MODEL_FILE, WEIGHTS_FILE
 from bench.data.lists.clips import Clip, ClipSet
 from bench.data.lists.clips_ref import ClipsRef
-from bench.data.mini_world.clip import MODEL_FILE, WEIGHTS_FILE
 from bench.data.mini_world.encode import write_video
 from bench.planning.jobs import EvaluateJob, MethodRef, PreprocessingRef, TrainJob
 from bench.planning.recipe import Recipe

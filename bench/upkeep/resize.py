@@ -17,11 +17,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from bench.data.loading.worker_pool import Lost, WorkerPool
 from bench.data.video.folder_index import index_folder
 from bench.data.video.storage import locate, note_variant, variant_of
 from bench.ground.errors import DataError, UsageError, unknown_name
 from bench.ground.locks import alone_in
+from bench.ground.worker_pool import Lost, WorkerPool
 from bench.upkeep.resize_video import (
     CODECS,
     ResizeError,

@@ -30,7 +30,7 @@ SETTINGS = {
     "fully-supervised": ["kinetics400"],
 }
 CONFIG = f"""
-import bench.data.mini_world.clip as _clip
+import bench.clip.mini_clip as _clip
 
 _base_ = ["{CONFIGS}/_base_/datasets.py"]
 name = "official"

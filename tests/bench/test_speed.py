@@ -9,7 +9,7 @@ import torch
 
 import methods
 from bench.cli import main
-from bench.data.mini_world.clip import MODEL_FILE
+from bench.clip.mini_clip import MODEL_FILE
 from bench.speed.counts import Cost, NoCost, count, count_all
 from bench.speed.loop_world import LoopWorld, make_loop_world
 from bench.speed.loops import compare_loops

@@ -23,10 +23,10 @@ import torch
 from torch import Tensor
 
 from bench.data.lists.clips import Clip, ClipSet
-from bench.data.loading.worker_pool import Lost, StartMethod, WorkerPool
 from bench.data.pipelines.base import ClipFrames, Pipeline
 from bench.data.video.decode import DecodeError
 from bench.ground.seeds import derive_seed
+from bench.ground.worker_pool import Lost, StartMethod, WorkerPool
 from results.run.records import BadClip
 
 TIME_LIMIT = 120.0

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 
 import methods as methods_room
+from bench.clip.mini_clip import MODEL_FILE
 from bench.clip.weights import file_sha256
 from bench.data.lists.clips import Clip, ClipSet
 from bench.data.lists.clips_ref import ClipsRef
-from bench.data.mini_world.clip import MODEL_FILE
 from bench.engine.build import build_method
 from bench.engine.checkpoint import WEIGHTS
 from bench.engine.heartbeat import Heartbeat

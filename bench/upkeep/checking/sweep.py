@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.data.loading.worker_pool import Lost, WorkerPool
+from bench.ground.worker_pool import Lost, WorkerPool
 from bench.upkeep.checking.inspection import InspectTask, inspect_clip
 from bench.upkeep.checking.verdict import Depth, Inspection
 from bench.upkeep.checking.verdict_cache import FileState, Limits, VerdictCache

@@ -15,9 +15,9 @@ import torch
 from bench.data.kept.decoded_clips import DecodedClips
 from bench.data.lists.clips import Clip, ClipSet
 from bench.data.loading.clip_loader import ClipLoader, LoadedClip, seeded
-from bench.data.loading.worker_pool import WorkerPool
 from bench.data.pipelines.base import ClipFrames, Pipeline, PipelineSpec, build
 from bench.ground.seeds import seed_everything
+from bench.ground.worker_pool import WorkerPool
 from results.run.records import BadClip
 from tests.bench.data.video_files import write_video
 

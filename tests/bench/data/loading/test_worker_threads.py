@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bench.data.loading.worker_pool import WorkerPool
+from bench.ground.worker_pool import WorkerPool
 
 
 def add_up(size: int) -> float:

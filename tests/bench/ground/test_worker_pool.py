@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.data.loading.worker_pool import Lost, WorkerPool
 from bench.ground.errors import DataError
+from bench.ground.worker_pool import Lost, WorkerPool
 from tests.places import ROOT
 
 
@@ -87,8 +87,8 @@ def test_a_worker_that_cannot_start_is_no_tasks_fault(capfd: pytest.CaptureFixtu
 
 KILLED_PARENT = """
 import sys
-from tests.bench.data.loading.test_worker_pool import behave
-from bench.data.loading import worker_pool
+from tests.bench.ground.test_worker_pool import behave
+from bench.ground import worker_pool
 worker_pool._GRACE = 0.5
 if __name__ == "__main__":
     pool = worker_pool.WorkerPool(behave, 1, time_limit=1)

@@ -12,11 +12,11 @@ from safetensors.torch import load_file
 
 from bench.clip import LoadedBackbone, load_backbone, tokenize
 from bench.clip.backbone_ref import BackboneRef
+from bench.clip.mini_clip import MODEL_FILE, WEIGHTS_FILE
+from bench.clip.mini_clip.stills import draw_still
+from bench.clip.mini_clip.tokens import expand_token_rows, untrained_rows
 from bench.data.mini_world.annotations import plans
 from bench.data.mini_world.classes import EVERY_CLASS
-from bench.data.mini_world.clip import MODEL_FILE, WEIGHTS_FILE
-from bench.data.mini_world.clip.stills import draw_still
-from bench.data.mini_world.clip.tokens import expand_token_rows, untrained_rows
 from bench.data.mini_world.scenes import COLOURS, SHAPES
 from bench.data.pipelines.base import PipelineSpec, build
 from methods.facts import IMAGENET

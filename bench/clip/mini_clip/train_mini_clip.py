@@ -1,4 +1,4 @@
-"""Make the mini CLIP's weights: ``python -m bench.data.mini_world.clip.train_mini_clip``.
+"""Make the mini CLIP's weights: ``python -m bench.clip.mini_clip.train_mini_clip``.
 
 Contrastive training on captioned stills, a few minutes on one core. Nothing in ``bench`` calls it;
 the weights it makes are part of the repository.
@@ -19,13 +19,13 @@ from open_clip.model import CLIP
 from safetensors.torch import save_file
 from torch import Tensor
 
+from bench.clip.mini_clip import MODEL_FILE, WEIGHTS_FILE
+from bench.clip.mini_clip.stills import FILLERS, Still, draw_still
+from bench.clip.mini_clip.tokens import IDS, ROWS, WHOLE, untrained_rows
+from bench.clip.normalisation import CLIP as CLIP_CONSTANTS
+from bench.clip.normalisation import IMAGENET
 from bench.data.mini_world.classes import EVERY_CLASS
-from bench.data.mini_world.clip import MODEL_FILE, WEIGHTS_FILE
-from bench.data.mini_world.clip.stills import FILLERS, Still, draw_still
-from bench.data.mini_world.clip.tokens import IDS, ROWS, WHOLE, untrained_rows
 from bench.ground.seeds import derive_seed
-from methods.facts import CLIP as CLIP_CONSTANTS
-from methods.facts import IMAGENET
 
 STILLS = 16000
 STEPS = 900

@@ -20,18 +20,23 @@ import importlib.util
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Generic, TypeVar
 
+from bench.ground.code_digest import PLUGIN_FILE, code_sha256
 from bench.ground.errors import UsageError, unknown_name
 
 T = TypeVar("T")
 
 BUILT_IN = "built in"
 
-KINDS: dict[str, str] = {}
+KINDS: dict[str, str] = {
+    "adapter": "methods",
+    "pipeline": "bench.data.pipelines",
+    "metric": "bench.metrics",
+}
 """Kind -> the package that holds its ``EXTENSIONS``; imported when a plug-in file is read."""
 
 
@@ -43,11 +48,13 @@ class Entry:
         name: Its name in configurations and on the command line.
         origin: ``built in``, ``package NAME VERSION`` or ``file PATH``.
         load: Imports it.
+        module: The module that defines it, where ``bench.ground.code_digest`` starts.
     """
 
     name: str
     origin: str
     load: Callable[[], object]
+    module: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,6 +111,10 @@ class Extensions(Generic[T]):
         """Where an extension comes from: ``built in``, a package or a file."""
         return self._entry(name).origin
 
+    def code_sha256(self, name: str) -> str:
+        """Hash of the code that an extension's results depend on; see ``code_digest``."""
+        return code_sha256(self._entry(name).module)
+
     def get(self, name: str) -> T:
         """The extension of that name.
 
@@ -136,7 +147,8 @@ class Extensions(Generic[T]):
         """
         entries = {}
         for name, value in self._found_in(module).items():
-            entry = Entry(name, f"file {path}", lambda value=value: value)  # type: ignore[misc]
+            load = partial(_itself, value)
+            entry = Entry(name, f"file {path}", load, module.__name__)
             if name in self.entries():
                 raise UsageError(
                     f"its {self.kind} '{name}' has the name of one that is already there "
@@ -174,7 +186,7 @@ class Extensions(Generic[T]):
             origin = _package_of(point)
             taken = self._built_in.get(point.name) or found.get(point.name)
             if taken is None:
-                found[point.name] = Entry(point.name, origin, point.load)
+                found[point.name] = Entry(point.name, origin, point.load, point.module)
             else:
                 reason = f"'{point.name}' is the name of another {self.kind} ({taken.origin})"
                 refused.append(Refused(self.kind, point.name, origin, reason))
@@ -205,7 +217,16 @@ def modules_of(package: str, attribute: str) -> list[Entry]:
 
 def _module_entry(module: str, attribute: str) -> Entry:
     name = module.rpartition(".")[2].replace("_", "-")
-    return Entry(name, BUILT_IN, lambda: getattr(importlib.import_module(module), attribute))
+    load = partial(_attribute, module, attribute)
+    return Entry(name, BUILT_IN, load, module)
+
+
+def _itself(value: object) -> object:
+    return value
+
+
+def _attribute(module: str, attribute: str) -> object:
+    return getattr(importlib.import_module(module), attribute)
 
 
 def constant(attribute: str, name_of: Callable[[object], str]) -> Callable[..., dict[str, object]]:
@@ -264,7 +285,7 @@ def _load_plugin(path: Path) -> None:
     if not path.is_file():
         raise UsageError("no such file")
     resolved = path.resolve()
-    module_name = f"bench_plugin_{hashlib.sha256(str(resolved).encode()).hexdigest()[:12]}"
+    module_name = f"{PLUGIN_FILE}{hashlib.sha256(str(resolved).encode()).hexdigest()[:12]}"
     if module_name in sys.modules:
         return
     spec = importlib.util.spec_from_file_location(module_name, resolved)

@@ -20,10 +20,12 @@ from bench.data.lists.clips_ref import ClipsRef
 from bench.data.lists.sources import DatasetSource, MissingDataError
 from bench.ground.errors import ConfigError
 from bench.ground.seeds import derive_seed
+from bench.metrics import metrics_code_sha256
 from bench.planning import graph
 from bench.planning.config import RunConfig
-from bench.planning.jobs import EvaluateJob, MethodRef, PreprocessingRef, ReleasedRef, TrainJob
+from bench.planning.jobs import EvaluateJob, MethodRef, ReleasedRef, TrainJob
 from bench.planning.plan_header import plan_file
+from bench.planning.preprocessing import preprocessing_ref
 from bench.planning.recipe import Recipe
 from bench.planning.row_facts import RowFacts, row_facts
 from bench.planning.selection import Cell, Selection
@@ -148,11 +150,12 @@ class _Builder:
         row = self.row(trial.method)
         released, no_file = self._released(row.released)
         job = EvaluateJob(
-            **self._common(trial.method, trial.setting, recipe, clips),
+            **self._common(trial.method, trial.setting, recipe, clips, training=False),
             seed=seed,
             policy=self.config.policy,
             parent=parent,
             metrics=wanted.metrics,
+            metrics_code_sha256=metrics_code_sha256(wanted.metrics),
             overlap=overlap,
             released=released,
         )
@@ -211,7 +214,7 @@ class _Builder:
                 clip_list=wanted.clip_list,
                 repeat=wanted.repeat,
             )
-            common = self._common(wanted.method, wanted.setting, recipe, clips)
+            common = self._common(wanted.method, wanted.setting, recipe, clips, training=True)
             released, no_file = self._released(self.row(wanted.method).starts_from_released)
             job = TrainJob(
                 **common,
@@ -242,17 +245,20 @@ class _Builder:
                 self.needs[key] = missing
         return key
 
-    def _common(self, row: str, setting: str, recipe: Recipe, clips: ClipsRef) -> dict[str, Any]:
-        preprocessing = self.row(row).facts.preprocessing
+    def _common(
+        self, row: str, setting: str, recipe: Recipe, clips: ClipsRef, *, training: bool
+    ) -> dict[str, Any]:
+        chosen = self.row(row).facts.preprocessing
         return {
             "method": self._method(row, setting),
             "backbone": self.backbone,
             "recipe": recipe,
-            "preprocessing": PreprocessingRef(**vars(preprocessing)),
+            "preprocessing": preprocessing_ref(chosen, recipe, training=training),
             "clips": clips,
             "cache": str(self.cache),
             "keep_frames": self.config.cache_frames,
             "cache_limit": self.config.cache_limit,
+            "plugins": self.plugins,
             "threads": self.config.threads,
             "workers": self.config.workers,
         }
@@ -266,8 +272,7 @@ class _Builder:
                 row=row,
                 adapter=chosen.adapter,
                 options={**facts.options, **self.config.options_for(row, setting)},
-                code_sha256=methods_room.code_sha256(chosen.adapter),
-                plugins=self.plugins,
+                code_sha256=methods_room.EXTENSIONS.code_sha256(chosen.adapter),
             )
         return self._methods[wanted]
 

@@ -160,7 +160,11 @@ recipes = dict(
         settings=["zero-shot", "fully-supervised"],
         methods=["actionclip", "actionclip-meanp"],
         source="inferred: ActionCLIP's Kinetics configuration (8 frames, B/32) at 32 frames, B/16",
-        values=dict(num_frames=32, micro_batch=128, randaug_ops=2, randaug_magnitude=9),
+        values=dict(
+            num_frames=32,
+            micro_batch=128,
+            pipeline_options=dict(randaug_ops=2, randaug_magnitude=9),
+        ),
     ),
     actionclip_views=dict(
         settings=["fully-supervised"],
@@ -244,8 +248,7 @@ recipes = dict(
             lr_min_ratio=0.0,
             **_hard_labels,
             **_frames_as_they_are,
-            randaug_ops=4,
-            randaug_magnitude=7,
+            pipeline_options=dict(randaug_ops=4, randaug_magnitude=7),
             precision="fp32",
         ),
     ),

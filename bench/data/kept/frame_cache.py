@@ -21,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from bench.data.kept.cache_room import CacheRoom
+from bench.data.pipelines import EXTENSIONS
 from bench.data.pipelines.base import ClipFrames, Pipeline, PipelineSpec
 from bench.data.video import decode
 from bench.data.video.storage import locate
@@ -78,7 +79,8 @@ class CachedPipeline:
 
 def fingerprint(spec: PipelineSpec) -> str:
     """Name of everything but the clip that decides the frames: spec, code and libraries."""
-    facts = {"spec": spec.fingerprint(), "code": _code(spec.name), "versions": _versions()}
+    code = EXTENSIONS.code_sha256(spec.name)
+    facts = {"spec": spec.fingerprint(), "code": code, "versions": _versions()}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -86,17 +88,6 @@ def fingerprint(spec: PipelineSpec) -> str:
 def _versions() -> dict[str, str]:
     libraries = ("mmaction2", "mmcv-lite", "opencv-python", "numpy", "pillow", "torchvision")
     return {**decode.versions(), **{name: metadata.version(name) for name in libraries}}
-
-
-@cache
-def _code(pipeline: str) -> str:
-    here = Path(__file__).resolve().parents[1]
-    files = (
-        here / "video" / "decode.py",
-        here / "pipelines" / "transforms" / "frames.py",
-        here / "pipelines" / f"{pipeline}.py",
-    )
-    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def _serialise(clip: ClipFrames) -> bytes:

@@ -28,7 +28,7 @@ FAILURE = "failure.json"
 LOCK = "job.lock"
 
 _HEAVY = (
-    "bench.data.pipelines.vificlip",
+    "bench.data.pipelines.vificlip.frames",
     "bench.engine.scoring.evaluate",
     "bench.engine.training.train",
     "open_clip",

@@ -23,13 +23,13 @@ from bench.engine.frames import Normaliser
 from bench.engine.heartbeat import Heartbeat
 from bench.engine.precision import Precision, pick_device, resolve_precision
 from bench.engine.provenance import Stopwatch, provenance
-from bench.engine.scoring.metrics import check_metrics, compute_metrics
 from bench.engine.shortcuts import Shortcuts
 from bench.engine.starting import fill_for_scoring
 from bench.engine.stopping import StopRequest
 from bench.ground.errors import DataError
 from bench.ground.files import write_atomically
 from bench.ground.seeds import derive_seed, seed_everything
+from bench.metrics import check_metrics, compute_metrics
 from bench.planning.jobs import EvaluateJob
 from results.run.ranks import ranks
 from results.run.records import BadClip, EvaluationRecord, Protocol

@@ -29,12 +29,12 @@ from bench.planning.config import RunConfig
 from bench.planning.jobs import (
     EvaluateJob,
     MethodRef,
-    PreprocessingRef,
     ReleasedRef,
     TrainJob,
     load_job,
 )
 from bench.planning.plan import backbone_of
+from bench.planning.preprocessing import preprocessing_ref
 from bench.planning.row_facts import RowFacts, row_facts
 from results.run.store import JOB
 
@@ -141,7 +141,7 @@ def from_training(folder: Path) -> Predictor:
     return Predictor(found, parents, named if released is None else released.path)
 
 
-_SHARED = ("method", "backbone", "recipe", "preprocessing", "seed", "threads", "workers")
+_SHARED = ("method", "backbone", "recipe", "preprocessing", "seed", "plugins", "threads", "workers")
 
 
 def _weights_of(row: RowFacts, checkpoint: Path | None) -> Path | None:
@@ -188,14 +188,14 @@ def from_config(
             row=name,
             adapter=adapter,
             options={**row.facts.options, **config.options_for(name, setting)},
-            code_sha256=methods_room.code_sha256(adapter),
-            plugins=tuple(str(Path(plugin).absolute()) for plugin in config.plugins),
+            code_sha256=methods_room.EXTENSIONS.code_sha256(adapter),
         ),
         backbone=backbone,
         recipe=recipe,
-        preprocessing=PreprocessingRef(**vars(row.facts.preprocessing)),
+        preprocessing=preprocessing_ref(row.facts.preprocessing, recipe, training=False),
         clips=_CLIPS,
         seed=0,
+        plugins=tuple(str(Path(plugin).absolute()) for plugin in config.plugins),
         threads=config.threads,
         workers=config.workers,
         policy="exclude",

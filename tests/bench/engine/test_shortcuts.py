@@ -16,8 +16,7 @@ from bench.engine.scoring.evaluate import run_evaluation
 from bench.engine.shortcuts import Shortcuts
 from bench.engine.training.train import run_training
 from bench.ground.errors import UsageError
-from bench.planning.jobs import PreprocessingRef
-from tests.bench.engine.world import World
+from tests.bench.engine.world import World, frames_of
 from tests.tiny_clip import tiny_clip
 
 UNMIXED = {"label_smoothing": 0.0, "mixup_alpha": 0.0, "cutmix_alpha": 0.0}
@@ -25,7 +24,7 @@ UNCHANGED = {"color_jitter": 0.0, "gray_scale": 0.0, "flip": 0.0}
 RECIPES: dict[str, dict[str, Any]] = {
     "actionclip": UNMIXED,
     "a5": {**UNMIXED, **UNCHANGED},
-    "vita-clip": {**UNMIXED, **UNCHANGED, "frame_stride": 1},
+    "vita-clip": {**UNMIXED, **UNCHANGED, "pipeline_options": {"frame_stride": 1}},
 }
 
 
@@ -91,7 +90,7 @@ def _trained_and_scored(
     # With a large eps AdamW moves in proportion to the gradient, so that rounding stays rounding.
     recipe = {"eps": 1e-2, "lr": 1e-2, "epochs": 2, **RECIPES.get(adapter, {})}
     common: dict[str, Any] = {
-        "preprocessing": PreprocessingRef(**vars(methods.facts(adapter).preprocessing)),
+        "preprocessing": frames_of(adapter, recipe),
         "cache": str(cache) if cache else "",
         "recipe": recipe,
     }

@@ -20,7 +20,8 @@ from bench.data.kept.frame_cache import CachedPipeline
 from bench.data.lists.clip_lists import load_clips
 from bench.data.lists.dataset_config import DatasetConfig
 from bench.data.lists.sources import DatasetSource
-from bench.data.pipelines.base import PipelineSpec, build
+from bench.data.pipelines import build
+from bench.data.pipelines.base import PipelineSpec
 from bench.data.video import storage
 from bench.data.video.decode import DecodeError, open_video
 from bench.data.video.folder_index import index_folder

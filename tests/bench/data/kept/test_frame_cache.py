@@ -11,7 +11,8 @@ import pytest
 from bench.data.kept import cache_room
 from bench.data.kept.decoded_clips import DecodedClips
 from bench.data.kept.frame_cache import CachedPipeline, fingerprint
-from bench.data.pipelines.base import ClipFrames, PipelineSpec, build
+from bench.data.pipelines import build
+from bench.data.pipelines.base import ClipFrames, PipelineSpec
 from bench.data.video.decode import DecodeError
 from tests.bench.data.video_files import pad, write_video
 

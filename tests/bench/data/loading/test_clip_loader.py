@@ -16,7 +16,8 @@ from bench.data.kept.decoded_clips import DecodedClips
 from bench.data.lists.clips import Clip, ClipSet
 from bench.data.loading.clip_loader import ClipLoader, LoadedClip, seeded
 from bench.data.loading.worker_pool import WorkerPool
-from bench.data.pipelines.base import ClipFrames, Pipeline, PipelineSpec, build
+from bench.data.pipelines import build
+from bench.data.pipelines.base import ClipFrames, Pipeline, PipelineSpec
 from bench.ground.seeds import seed_everything
 from results.run.records import BadClip
 from tests.bench.data.video_files import write_video

@@ -18,7 +18,8 @@ from bench.data.mini_world.clip import MODEL_FILE, WEIGHTS_FILE
 from bench.data.mini_world.clip.stills import draw_still
 from bench.data.mini_world.clip.tokens import expand_token_rows, untrained_rows
 from bench.data.mini_world.scenes import COLOURS, SHAPES
-from bench.data.pipelines.base import PipelineSpec, build
+from bench.data.pipelines import build
+from bench.data.pipelines.base import PipelineSpec
 from methods.facts import IMAGENET
 
 

@@ -60,4 +60,5 @@ def build(spec: PipelineSpec, open_video: Opener | None = None) -> Pipeline:
     from bench.data.video import decode
 
     definition = EXTENSIONS.get(spec.name)
-    return definition.build(definition.checked(spec), open_video or decode.open_video)
+    opener = decode.open_video if open_video is None else open_video
+    return definition.build(definition.checked(spec), opener)

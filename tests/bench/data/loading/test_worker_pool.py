@@ -47,7 +47,7 @@ def pool() -> Iterator[WorkerPool[str, str]]:
         time_limit=3,
         memory_limit=200 << 20,
         start_method="forkserver",
-        preload=["tests.bench.data.test_worker_pool"],
+        preload=["tests.bench.data.loading.test_worker_pool"],
     )
     yield made
     made.close()
@@ -88,7 +88,7 @@ def test_a_worker_that_cannot_start_is_no_tasks_fault(capfd: pytest.CaptureFixtu
 KILLED_PARENT = """
 import sys
 from tests.bench.data.loading.test_worker_pool import behave
-from bench.data.loading.clip_loader import worker_pool
+from bench.data.loading import worker_pool
 worker_pool._GRACE = 0.5
 if __name__ == "__main__":
     pool = worker_pool.WorkerPool(behave, 1, time_limit=1)

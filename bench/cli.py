@@ -23,6 +23,7 @@ VERBS = {
     "methods": "the adapters there are",
     "settings": "the experimental protocols there are",
     "datasets": "the datasets there are, and where they lie",
+    "pipelines": "the ways from a video to frames, and their options",
     "parity": "the adapters against what their authors' code computes",
     "speed": "parameters, operations, throughput and memory of the methods",
     "eval": "score released weights without training, in any setting on any dataset",

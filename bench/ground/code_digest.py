@@ -210,9 +210,8 @@ def _write(value: object, parts: list[str], *, in_function: bool) -> None:
     if isinstance(value, list):
         parts.append("[")
         for item in value:
-            if not _says_nothing(item):
-                _write(item, parts, in_function=in_function)
-                parts.append(",")
+            _write(item, parts, in_function=in_function)
+            parts.append(",")
         parts.append("]")
     elif isinstance(value, ast.AST):
         node = _normal(value)
@@ -221,6 +220,8 @@ def _write(value: object, parts: list[str], *, in_function: bool) -> None:
         parts.append(f"({type(node).__name__}")
         for field in node._fields:
             item = getattr(node, field, None)
+            if isinstance(item, list):
+                item = [one for one in item if not _says_nothing(one)]
             if item is None or item == [] or field in _SKIPPED:
                 continue
             # Those of class bodies are data: dataclasses and pydantic read them.

@@ -136,19 +136,14 @@ class Extensions(Generic[T]):
                 broken.append(Refused(self.kind, entry.name, entry.origin, error.what))
         return (*refused, *broken)
 
-    def add_from(self, module: ModuleType, path: Path) -> tuple[str, ...]:
-        """Take what a plug-in file defines of this kind.
-
-        Returns:
-            The names that were added.
+    def entries_in(self, module: ModuleType, path: Path) -> dict[str, Entry]:
+        """What a plug-in file defines of this kind.
 
         Raises:
             UsageError: A name is taken, or an extension is incomplete.
         """
         entries = {}
         for name, value in self._found_in(module).items():
-            load = partial(_itself, value)
-            entry = Entry(name, f"file {path}", load, module.__name__)
             if name in self.entries():
                 raise UsageError(
                     f"its {self.kind} '{name}' has the name of one that is already there "
@@ -156,9 +151,13 @@ class Extensions(Generic[T]):
                     next_step=f"give your {self.kind} another name",
                 )
             self._check(value)
-            entries[name] = entry
+            load = partial(_itself, value)
+            entries[name] = Entry(name, f"file {path}", load, module.__name__)
+        return entries
+
+    def add(self, entries: Mapping[str, Entry]) -> None:
+        """Use these too."""
         self._from_files.update(entries)
-        return tuple(entries)
 
     def _entry(self, name: str) -> Entry:
         entries = self.entries()
@@ -295,13 +294,15 @@ def _load_plugin(path: Path) -> None:
     sys.modules[module_name] = module
     try:
         spec.loader.exec_module(module)
-        added = [name for kind in kinds().values() for name in kind.add_from(module, path)]
-        if not added:
+        found = [(kind, kind.entries_in(module, path)) for kind in kinds().values()]
+        if not any(entries for _, entries in found):
             raise UsageError(
                 "it defines no extension",
                 allowed="a class that derives from methods.base.Method, or one of the constants "
                 "PIPELINE, DATASET, SETTING, LAUNCHER, REPORT, CLASS_TEXTS, METRIC",
             )
+        for kind, entries in found:
+            kind.add(entries)
     except BaseException:
         del sys.modules[module_name]
         raise

@@ -65,9 +65,9 @@ def run_evaluation(
     """
     watch = Stopwatch()
     torch.set_num_threads(job.threads)
-    check_metrics(job.metrics)
     clips = load_clips(job.clips, policy=job.policy)
     built = _build(job, clips, parents)
+    check_metrics(job.metrics)
     precision = resolve_precision(job.recipe.precision, pick_device())
     scorer = Scorer(job, built, clips, precision, shortcuts or Shortcuts.from_environment())
     heartbeat = Heartbeat(folder)

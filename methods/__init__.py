@@ -1,24 +1,23 @@
 """The adapters: by name, with their facts, without importing torch until one is built.
 
-Names come from the project's catalogue, from installed packages (entry-point group
-``bench.methods``: name = adapter, value = class) and from files given with ``--plugin``.
+A method is a folder here (``xclip/adapter.py`` with ``facts.py``), a single file, an installed
+package's class (entry-point group ``bench.methods``) or a class in a file given with ``--plugin``.
 """
 
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Sequence
 from dataclasses import fields
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from bench.ground.errors import UsageError, unknown_name
-from bench.ground.extensions import BUILT_IN, Entry, Extensions, load_plugins
-from methods.catalogue import FACTS, LOCATIONS, Location
+from bench.ground.extensions import BUILT_IN, Entry, Extensions
 from methods.facts import Facts, wanted_form
-
-__all__ = ["EXTENSIONS", "FACTS", "create", "facts", "get", "load_plugins", "names"]
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,19 +25,102 @@ if TYPE_CHECKING:
     from methods.base import Method
 
 
+@cache
+def _built_in() -> dict[str, tuple[str, Facts]]:
+    """Name -> module and class, and facts, of the adapters in this folder.
+
+    A method is a folder with ``facts.py`` (``ADAPTERS``: module and class -> facts). Its order is
+    that of the folders' names, so that nothing has to list them.
+    """
+    found = {}
+    for file in sorted(Path(__file__).parent.glob("*/facts.py")):
+        module = importlib.import_module(f"methods.{file.parent.name}.facts")
+        found.update({one.name: (where, one) for where, one in module.ADAPTERS.items()})
+    return found
+
+
+def _entries() -> list[Entry]:
+    """The adapters of this folder: those with facts, then the classes in single files."""
+    return [
+        *(
+            Entry(name, BUILT_IN, partial(_class_at, where), where.partition(":")[0])
+            for name, (where, _) in _built_in().items()
+        ),
+        *(
+            entry
+            for file in sorted(Path(__file__).parent.glob("*.py"))
+            if file.stem not in _CONTRACT
+            for entry in _entries_of_file(file.stem)
+        ),
+    ]
+
+
+def _class_at(where: str) -> object:
+    module, _, cls = where.partition(":")
+    return getattr(importlib.import_module(module), cls)
+
+
+def _entries_of_file(stem: str) -> list[Entry]:
+    """The adapters of a single-file method; imports torch."""
+    module = importlib.import_module(f"methods.{stem}")
+    return [
+        Entry(name, BUILT_IN, lambda cls=cls: cls, module.__name__)  # type: ignore[misc]
+        for name, cls in _adapters_of(module).items()
+    ]
+
+
+def _adapters_of(module: ModuleType) -> dict[str, object]:
+    """The classes that a module defines, by the name of the adapter."""
+    import inspect
+
+    base = sys.modules.get("methods.base")
+    if base is None:  # whoever derives from the contract has imported it
+        return {}
+    return {
+        getattr(value, "name", value.__name__): value
+        for value in vars(module).values()
+        if inspect.isclass(value)
+        and issubclass(value, base.Method)
+        and value.__module__ == module.__name__
+        and not inspect.isabstract(value)
+    }
+
+
+def _checked(cls: object) -> type[Method]:
+    """``cls`` if it is an adapter that says all it must say."""
+    from methods.base import Method
+
+    if not (isinstance(cls, type) and issubclass(cls, Method)):
+        raise UsageError(f"{cls!r} does not derive from methods.base.Method")
+    lacking = [name for name in ("name", "title", "origin") if not hasattr(cls, name)]
+    if lacking:
+        raise UsageError(f"class {cls.__name__} lacks {', '.join(lacking)}")
+    return cls
+
+
+_CONTRACT = ("__init__", "base", "facts", "image_tower")
+EXTENSIONS: Extensions[type[Method]] = Extensions(
+    "adapter",
+    group="bench.methods",
+    built_in=_entries,
+    check=_checked,
+    found_in=_adapters_of,
+)
+
+
 def names() -> tuple[str, ...]:
-    """Every adapter's name: built-in ones first, then plug-ins. Does not import torch."""
+    """Every adapter's name: built-in ones first, then packages and plug-in files."""
     return EXTENSIONS.names()
 
 
 def facts(adapter: str) -> Facts:
-    """What an adapter says of itself. Imports torch for plug-ins only.
+    """What an adapter says of itself. Imports torch for plug-ins and single files only.
 
     Raises:
         UsageError: There is no such adapter, or its plug-in is broken.
     """
-    if adapter in FACTS:
-        return FACTS[adapter]
+    if adapter in _built_in():
+        return _built_in()[adapter][1]
     cls = get(adapter)
     return Facts(**{item.name: getattr(cls, item.name) for item in fields(Facts)})
 
@@ -50,6 +132,21 @@ def get(adapter: str) -> type[Method]:
         UsageError: There is no such adapter, or its plug-in is broken.
     """
     return EXTENSIONS.get(adapter)
+
+
+def published_recipes() -> dict[str, Any]:
+    """The recipe rules of every method (``methods/<name>/recipe.py``), by name.
+
+    Those of the ViFi-CLIP family come first: they hold where no other method's rule does.
+    """
+    folders = sorted(
+        (file.parent.name for file in Path(__file__).parent.glob("*/recipe.py")),
+        key=lambda name: (name != "vifi", name),
+    )
+    rules: dict[str, Any] = {}
+    for folder in folders:
+        rules.update(importlib.import_module(f"methods.{folder}.recipe").RECIPES)
+    return rules
 
 
 def create(
@@ -90,46 +187,3 @@ def create(
     if num_frames < 1:
         raise UsageError(f"{adapter} needs at least one frame", got=num_frames, allowed=">= 1")
     return cls(copy.deepcopy(clip), class_names, num_frames, **{**cls.options, **options})
-
-
-def _built_in() -> list[Entry]:
-    return [
-        Entry(name, BUILT_IN, partial(_class_at, location), location.module)
-        for name, location in LOCATIONS.items()
-    ]
-
-
-def _class_at(location: Location) -> object:
-    return getattr(importlib.import_module(location.module), location.cls)
-
-
-def _adapters_in(module: ModuleType) -> dict[str, object]:
-    import inspect
-
-    from methods.base import Method
-
-    return {
-        _checked(value).name: value
-        for value in vars(module).values()
-        if inspect.isclass(value)
-        and issubclass(value, Method)
-        and value.__module__ == module.__name__
-        and not inspect.isabstract(value)
-    }
-
-
-def _checked(cls: Any) -> type[Method]:
-    """``cls`` if it is an adapter that says all it must say."""
-    from methods.base import Method
-
-    if not (isinstance(cls, type) and issubclass(cls, Method)):
-        raise UsageError(f"{cls!r} does not derive from methods.base.Method")
-    lacking = [name for name in ("name", "title", "origin") if not hasattr(cls, name)]
-    if lacking:
-        raise UsageError(f"class {cls.__name__} lacks {', '.join(lacking)}")
-    return cls
-
-
-EXTENSIONS = Extensions(
-    "adapter", group="bench.methods", built_in=_built_in, check=_checked, found_in=_adapters_in
-)

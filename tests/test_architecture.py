@@ -8,7 +8,6 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-
 from methods.catalogue import LOCATIONS
 
 ROOT = Path(__file__).resolve().parents[1]

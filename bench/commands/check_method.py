@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from bench.ground.extensions import load_plugins
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
@@ -32,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     from bench.commands.matrix_flags import parse_assignment
     from bench.ground.errors import unknown_name
 
-    broken = methods.load_plugins(args.plugin)
+    broken = load_plugins(args.plugin)
     for plugin in broken:
         print(plugin, file=sys.stderr)
     names = methods.names() if args.names == ["all"] else tuple(args.names)

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.ground.extensions import load_plugins
+
 if TYPE_CHECKING:
     from methods.checkpoints.identify import Identity
 
@@ -23,10 +25,9 @@ def run(args: argparse.Namespace) -> int:
     """Print what the file is; 1 if it is nothing that an adapter takes as it is."""
     import sys
 
-    import methods
     from methods.checkpoints.identify import identify
 
-    for plugin in methods.load_plugins(args.plugin):
+    for plugin in load_plugins(args.plugin):
         print(plugin, file=sys.stderr)
     found = identify(args.file)
     print(_document(found) if args.json else _text(found))

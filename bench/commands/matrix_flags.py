@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.ground.errors import UsageError
+from bench.ground.extensions import load_plugins
 
 if TYPE_CHECKING:
     from bench.planning.config import RunConfig
@@ -88,7 +89,7 @@ def configuration(
     overrides |= _protocol_overrides(args)
     known = set(methods.names())
     if args.plugin:
-        broken = methods.load_plugins(args.plugin)
+        broken = load_plugins(args.plugin)
         if broken:
             raise UsageError("\n".join(map(str, broken)), next_step="mend the file, or drop it")
         overrides["plugins"] = tuple(str(Path(path).absolute()) for path in args.plugin)

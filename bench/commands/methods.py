@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import sys
+
+from bench.commands import extension_list
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
-    parser.add_argument("--plugin", action="append", default=[], metavar="FILE")
+    extension_list.add_plugin_flag(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """One line an adapter; 1 if a plug-in is broken."""
+    """One line per adapter; 1 if one of them cannot be used."""
     import methods
 
-    broken = methods.load_plugins(args.plugin)
-    names = methods.names()
-    width = max(map(len, names))
-    for name in names:
-        facts = methods.facts(name)
-        print(f"{name:<{width}}  {facts.title}: {facts.summary}")
-    for plugin in broken:
-        print(f"bench: {plugin}", file=sys.stderr)
-    return 1 if broken else 0
+    def line(adapter: str) -> str:
+        facts = methods.facts(adapter)
+        return f"{facts.title}: {facts.summary}"
+
+    return extension_list.show(methods.EXTENSIONS, line, args.plugin)

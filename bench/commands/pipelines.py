@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import sys
+
+from bench.commands import extension_list
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
-    parser.add_argument("--plugin", action="append", default=[], metavar="FILE")
+    extension_list.add_plugin_flag(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """A line per pipeline and per option; 1 if a plug-in is broken."""
+    """One line per pipeline; 1 if one of them cannot be used."""
     from bench.data.pipelines import EXTENSIONS
-    from bench.ground.extensions import load_plugins
 
-    broken = load_plugins(args.plugin)
-    refused = EXTENSIONS.refused()
-    unusable = {one.name for one in refused if EXTENSIONS.origin(one.name) == one.origin}
-    names = [name for name in EXTENSIONS.names() if name not in unusable]
-    width = max(map(len, names))
-    for name in names:
+    def line(name: str) -> str:
         pipeline = EXTENSIONS.get(name)
-        print(f"{name:<{width}}  {pipeline.summary} ({EXTENSIONS.origin(name)})")
-        for option, field in pipeline.options.model_fields.items():
-            print(f"{'':<{width}}    {option} = {field.default!r}: {field.description or ''}")
-    for problem in (*broken, *refused):
-        print(f"bench: {problem}", file=sys.stderr)
-    return 1 if broken else 0
+        fields = pipeline.options.model_fields.items()
+        options = ", ".join(f"{option} = {field.default}" for option, field in fields)
+        return f"{pipeline.summary}; options: {options or 'none'}"
+
+    return extension_list.show(EXTENSIONS, line, args.plugin)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.ground.errors import DataError, UsageError, unknown_name
+from bench.ground.extensions import load_plugins
 
 if TYPE_CHECKING:
     from bench.engine.scoring.prediction import Prediction, Predictions, Predictor
@@ -134,7 +135,7 @@ def _of_config(args: argparse.Namespace) -> Predictor:
     from bench.engine.scoring.prediction import from_config
     from bench.planning.load_config import load_config
 
-    broken = methods.load_plugins(args.plugin)
+    broken = load_plugins(args.plugin)
     if broken:
         raise UsageError("\n".join(map(str, broken)), next_step="mend the file, or drop it")
     plugins = tuple(str(Path(plugin).absolute()) for plugin in args.plugin)

@@ -211,8 +211,7 @@ def _each(
         except UsageError as error:
             if args.method:
                 raise
-            known = methods.FACTS.get(adapter)
-            rows.append(NoCost(adapter, known.title if known else adapter, error.what))
+            rows.append(NoCost(adapter, methods.facts(adapter).title, error.what))
     return rows
 
 

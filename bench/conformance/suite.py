@@ -1,10 +1,9 @@
 """Does an adapter keep the contract? (``bench check-method NAME``, and any test suite)
 
-    import methods
-    from bench.conformance import suite as conformance
+    from bench.testing import conformance, load_plugins
 
     def test_mine() -> None:
-        assert methods.load_plugins(["mine.py"]) == []
+        assert load_plugins(["mine.py"]) == []
         checks = conformance.run("mine")
         assert conformance.passed(checks), conformance.report(checks)
 
@@ -89,7 +88,7 @@ def run(
     """Put an adapter to the checks.
 
     Args:
-        name: Name of the adapter; load its plug-in first (``methods.load_plugins``).
+        name: Name of the adapter; load its plug-in first (``load_plugins``).
         options: Options that differ from its defaults.
         num_frames: Frames a video in all checks but ``frame counts``; at least 2.
         only: Names of checks, or None for all.

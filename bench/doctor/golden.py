@@ -8,7 +8,7 @@ import torch
 
 from bench.doctor.finding import Finding
 from bench.engine.precision import Name, resolve_precision
-from methods.parity.golden_case import SHIPPED, Golden, load_golden
+from methods.parity.golden_case import Golden, load_goldens
 from methods.parity.run import TOLERANCES
 from methods.parity.subject import subject_of
 
@@ -21,7 +21,7 @@ _ROUGH = 0.02
 
 def replay() -> Iterator[Finding]:
     """Scores of the case on every device, in every number format that runs there."""
-    golden = load_golden(SHIPPED / f"{CASE}.json")
+    golden = next(golden for golden in load_goldens() if golden.name == CASE)
     for device in _devices():
         precisions: tuple[Name, ...] = ("fp32", "amp-bf16")
         if device.type == "cuda":

@@ -125,16 +125,19 @@ class Extensions(Generic[T]):
             self._loaded[name] = self._usable(self._entry(name))
         return self._loaded[name]
 
-    def refused(self) -> tuple[Refused, ...]:
-        """Installed extensions that are not used: shadowed, broken or incomplete."""
-        installed, refused = self._packages()
-        broken = []
-        for entry in installed.values():
+    def usable(self) -> dict[str, T]:
+        """Name -> extension, without those that ``get`` would refuse."""
+        found = {}
+        for name in self.names():
             try:
-                self.get(entry.name)
-            except UsageError as error:
-                broken.append(Refused(self.kind, entry.name, entry.origin, error.what))
-        return (*refused, *broken)
+                found[name] = self.get(name)
+            except UsageError:  # whoever asks for it by name is told
+                continue
+        return found
+
+    def shadowed(self) -> tuple[Refused, ...]:
+        """Installed extensions that are not used because their name is taken."""
+        return self._packages()[1]
 
     def entries_in(self, module: ModuleType, path: Path) -> dict[str, Entry]:
         """What a plug-in file defines of this kind.

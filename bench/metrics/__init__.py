@@ -94,9 +94,9 @@ def _entry(name: str) -> str:
     Raises:
         UsageError: None does.
     """
-    known = EXTENSIONS.names()
-    for entry in known:
-        if EXTENSIONS.get(entry).answers_to(name):
+    known = EXTENSIONS.usable()
+    for entry, metric in known.items():
+        if metric.answers_to(name):
             return entry
-    allowed = ", ".join(EXTENSIONS.get(entry).name for entry in known)
+    allowed = ", ".join(metric.name for metric in known.values())
     raise UsageError(f"unknown metric '{name}'", allowed=allowed)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import settings as settings_room
 from bench.data.datasets.catalogue import CATALOGUE
 from bench.ground.errors import ConfigError, nearest
+from bench.ground.extensions import load_plugins
 from bench.planning.recipe import Recipe
 from settings.base import wanted_form
 
@@ -41,7 +42,7 @@ def cross_check(config: RunConfig) -> list[str]:
     """
     import methods as methods_room
 
-    for broken in methods_room.load_plugins([Path(plugin) for plugin in config.plugins]):
+    for broken in load_plugins([Path(plugin) for plugin in config.plugins]):
         _tell(f"bench: {broken}")
     rows = list(config.methods)
     errors = _name_errors(config) + _backbone_errors(config) + _dataset_errors(config)

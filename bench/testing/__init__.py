@@ -1,4 +1,4 @@
-"""For tests of extensions: a whole tiny benchmark in a temporary folder, and the command line.
+"""For tests of extensions: a tiny benchmark in a temporary folder, and the conformance suite.
 
     from bench.testing import tiny_benchmark
 
@@ -11,6 +11,15 @@ The tests of this project use it too (``tests/test_extensions.py`` has an exampl
 
 from __future__ import annotations
 
+from bench.conformance import suite as conformance
+from bench.ground.extensions import load_plugins
 from bench.testing.tiny_benchmark import CLASSES, CommandResult, TinyBenchmark, tiny_benchmark
 
-__all__ = ["CLASSES", "CommandResult", "TinyBenchmark", "tiny_benchmark"]
+__all__ = [
+    "CLASSES",
+    "CommandResult",
+    "TinyBenchmark",
+    "conformance",
+    "load_plugins",
+    "tiny_benchmark",
+]

@@ -26,8 +26,8 @@ from torch import Tensor, nn
 
 from bench.clip import causal_mask, end_of_text, normalize, tokenize
 from bench.ground.errors import UsageError, WeightsError
+from methods.a5.facts import A5_FACTS
 from methods.base import KeyReport, Method
-from methods.catalogue import FACTS
 from methods.checkpoints.released import load_checked, released_tensors
 from methods.image_tower import run_block
 from methods.parity.subject import Subject
@@ -59,7 +59,7 @@ class TemporalTransformer(nn.Module):
         return mixed
 
 
-class A5(Method, facts=FACTS["a5"]):
+class A5(Method, facts=A5_FACTS):
     """See the module's text.
 
     Options:

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from bench.clip import end_of_text, normalize, tokenize
 from bench.clip.weights import state_dict_of
 from bench.ground.errors import UsageError, WeightsError
+from methods.actionclip.facts import ACTIONCLIP
 from methods.actionclip.fusion import build_fusion
 from methods.actionclip.shift import shift_in_time
 from methods.actionclip.text import (
@@ -34,7 +35,6 @@ from methods.actionclip.text import (
     template_scores,
 )
 from methods.base import KeyReport, Method, ParameterGroup
-from methods.catalogue import FACTS
 from methods.checkpoints.released import load_checked, read_released
 from methods.image_tower import require_plain
 from methods.parity.subject import Subject
@@ -47,7 +47,7 @@ _POSITIONS = "fusion.frame_position_embeddings.weight"
 _PROMPTS_A_PASS = 512
 
 
-class ActionClip(Method, facts=FACTS["actionclip"]):
+class ActionClip(Method, facts=ACTIONCLIP):
     """See the module's text.
 
     Options:

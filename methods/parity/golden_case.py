@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from bench.clip import build_clip
 from bench.ground.errors import DataError
 
-SHIPPED = Path(__file__).resolve().parents[1] / "goldens"
+METHODS = Path(__file__).resolve().parents[1]
 
 _TABLE = "token_embedding.weight"
 
@@ -141,8 +141,8 @@ def load_goldens(folder: Path | None = None) -> list[Golden]:
     Raises:
         DataError: The folder holds no case, or a case lacks its outputs or is damaged.
     """
-    folder = SHIPPED if folder is None else folder
-    files = sorted(folder.glob("*.json"))
+    cases = METHODS.glob("*/goldens/*.json") if folder is None else folder.glob("*.json")
+    files = sorted(cases, key=lambda file: file.stem)
     if not files:
         raise DataError(
             "no golden case", got=str(folder), allowed="a folder of <case>.json + .safetensors"

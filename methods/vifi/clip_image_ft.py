@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from methods.catalogue import FACTS
+from methods.vifi.facts import CLIP_IMAGE_FT
 from methods.vifi.family import VifiFamily
 
 
-class ClipImageFt(VifiFamily, facts=FACTS["clip-image-ft"]):
+class ClipImageFt(VifiFamily, facts=CLIP_IMAGE_FT):
     """The text encoder and the temperature stay as CLIP has them."""
 
     trained = ("image_encoder.",)

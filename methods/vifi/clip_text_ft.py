@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from methods.catalogue import FACTS
+from methods.vifi.facts import CLIP_TEXT_FT
 from methods.vifi.family import VifiFamily
 
 
-class ClipTextFt(VifiFamily, facts=FACTS["clip-text-ft"]):
+class ClipTextFt(VifiFamily, facts=CLIP_TEXT_FT):
     """The image encoder and the temperature stay as CLIP has them."""
 
     trained = ("text_encoder.",)

@@ -11,15 +11,15 @@ import torch
 from bench.clip import OPENAI_MARKERS, mismatches
 from bench.ground.errors import WeightsError
 from methods.base import KeyReport
-from methods.catalogue import FACTS
 from methods.checkpoints.released import load_checked, released_tensors
+from methods.vifi.facts import VANILLA_CLIP
 from methods.vifi.family import VifiFamily
 
 _TABLE = "token_embedding.weight"
 _TEXT = ("transformer.", "ln_final.", "positional_embedding", "text_projection")
 
 
-class VanillaClip(VifiFamily, facts=FACTS["vanilla-clip"]):
+class VanillaClip(VifiFamily, facts=VANILLA_CLIP):
     """The prompt is the bare class name, nothing else."""
 
     template = "{}"

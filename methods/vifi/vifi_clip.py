@@ -20,11 +20,11 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from bench.clip import normalize
-from methods.catalogue import FACTS
+from methods.vifi.facts import VIFI_CLIP
 from methods.vifi.family import VifiFamily
 
 
-class VifiClip(VifiFamily, facts=FACTS["vifi-clip"]):
+class VifiClip(VifiFamily, facts=VIFI_CLIP):
     """Everything is trained, the temperature included; the token embeddings are not.
 
     Options:

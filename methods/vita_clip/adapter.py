@@ -29,11 +29,11 @@ from torch import Tensor, nn
 from bench.clip import TextTower, end_of_text, normalize, tokenize
 from bench.ground.errors import UsageError, WeightsError
 from methods.base import KeyReport, Method
-from methods.catalogue import FACTS
 from methods.checkpoints.released import load_checked, released_tensors
 from methods.image_tower import require_plain
 from methods.parity.subject import Subject
 from methods.vita_clip.blocks import VitaAttention, VitaImageTower
+from methods.vita_clip.facts import VITA_CLIP
 
 _STD = 0.02
 _TRAINED = ("summary", "local", "global", "time_embed")
@@ -63,7 +63,7 @@ class PromptLearner(nn.Module):
         self.ctx = nn.Parameter(ctx)
 
 
-class VitaClip(Method, facts=FACTS["vita-clip"]):
+class VitaClip(Method, facts=VITA_CLIP):
     """See the module's text.
 
     Options:

@@ -20,11 +20,11 @@ from torch import Tensor, nn
 from bench.clip import tokenize
 from bench.ground.errors import UsageError
 from methods.base import KeyReport
-from methods.catalogue import FACTS
 from methods.checkpoints.released import load_checked, released_tensors
 from methods.image_tower import class_feature, embed, require_plain, run_block, take_over
 from methods.parity.subject import Subject
 from methods.vifi.family import CLASS_BUFFERS, VifiFamily
+from methods.vl_prompting.facts import VL_PROMPTING
 
 _PROMPTS = r"prompt_learner\.ctx|(image|text)_encoder\.(.*\.)?VPT(_shallow)?"
 _STD = 0.02
@@ -133,7 +133,7 @@ class PromptLearner(nn.Module):
         self.ctx = ctx
 
 
-class VlPrompting(VifiFamily, facts=FACTS["vl-prompting"]):
+class VlPrompting(VifiFamily, facts=VL_PROMPTING):
     """Only the prompts are trained; scores are ViFi-CLIP's.
 
     Options:

@@ -29,10 +29,10 @@ from torch import Tensor, nn
 from bench.clip import end_of_text, normalize, tokenize
 from bench.ground.errors import UsageError, WeightsError
 from methods.base import KeyReport, Method, ParameterGroup
-from methods.catalogue import FACTS
 from methods.checkpoints.released import load_checked, released_tensors
 from methods.image_tower import class_feature, embed, require_plain
 from methods.parity.subject import Subject
+from methods.xclip.facts import XCLIP
 from methods.xclip.modules import CrossFrameBlock, MultiframeIntegration, VideoSpecificPrompts
 
 _NEW_PARTS = ("message_", "mit", "prompts")
@@ -42,7 +42,7 @@ _NEW_PARTS_LR = 10.0
 _FRAME_POSITIONS = "mit.positional_embedding"
 
 
-class XClip(Method, facts=FACTS["xclip"]):
+class XClip(Method, facts=XCLIP):
     """See the module's text.
 
     Options:

@@ -10,6 +10,7 @@ import pytest
 import methods
 from bench.conformance import suite as conformance
 from bench.engine.job.run_job import Exit, run_job
+from bench.ground.extensions import load_plugins
 from results.run.records import EvaluationRecord, RecordAdapter
 from tests.bench.engine.world import World, make_world
 from tests.places import ROOT
@@ -26,7 +27,7 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page's first block as a file of a user."""
     path = tmp_path_factory.mktemp("mine") / "best_frame.py"
     path.write_text(code_blocks(PAGE)[0])
-    assert methods.load_plugins([path]) == []
+    assert load_plugins([path]) == []
     return path
 
 

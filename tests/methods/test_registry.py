@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 import methods
+from bench.cli import main
 from bench.ground.errors import UsageError
-from methods.catalogue import FACTS
+from bench.ground.extensions import load_plugins
 from methods.facts import Facts, wanted_form
 from tests.tiny_clip import tiny_clip
 
@@ -32,7 +33,9 @@ class Mine(VifiClip):
 '''
 
 
-@pytest.mark.parametrize("facts", FACTS.values(), ids=list(FACTS))
+@pytest.mark.parametrize(
+    "facts", [methods.facts(name) for name in methods.names()], ids=methods.names()
+)
 def test_defaults_are_values_that_are_allowed(facts: Facts) -> None:
     assert facts.choices.keys() <= facts.options.keys()
     for option, value in facts.options.items():
@@ -64,7 +67,7 @@ def test_the_four_adapters_are_there_in_order() -> None:
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_a_class_says_the_same_as_its_facts(name: str) -> None:
-    cls, facts = methods.get(name), FACTS[name]
+    cls, facts = methods.get(name), methods.facts(name)
     assert (cls.name, cls.title, cls.trains, cls.preprocessing) == (
         facts.name,
         facts.title,
@@ -107,17 +110,20 @@ def test_a_broken_plugin_is_reported_and_the_rest_load(tmp_path: Path) -> None:
     twice = tmp_path / "twice.py"
     twice.write_text(PLUGIN.format(name="vifi-clip"))
     missing = tmp_path / "missing.py"
-    problems = methods.load_plugins([broken, good, empty, twice, missing])
+    problems = load_plugins([broken, good, empty, twice, missing])
     assert [str(problem) for problem in problems] == [
         f"plug-in {broken} was left out: "
         "ModuleNotFoundError: No module named 'nothing_of_that_name'",
-        f"plug-in {empty} was left out: it defines no class that derives from methods.base.Method",
+        f"plug-in {empty} was left out: it defines no extension\n"
+        "  allowed: a class that derives from methods.base.Method, or one of the constants "
+        "PIPELINE, DATASET, SETTING, LAUNCHER, REPORT, CLASS_TEXTS, METRIC",
         f"plug-in {twice} was left out: "
-        "its adapter 'vifi-clip' has the name of one that is already there",
+        "its adapter 'vifi-clip' has the name of one that is already there (built in)\n"
+        "  next:    give your adapter another name",
         f"plug-in {missing} was left out: no such file",
     ]
     assert "plugin-mine" in methods.names()
-    assert methods.load_plugins([good]) == []
+    assert load_plugins([good]) == []
     assert methods.facts("plugin-mine").summary == "ours"
     made = methods.create("plugin-mine", clip=tiny_clip(), class_names=["a"], num_frames=8, depth=3)
     assert made.depth == 3  # type: ignore[attr-defined]
@@ -133,20 +139,36 @@ def _install(folder: Path, name: str, value: str) -> None:
     (info / "entry_points.txt").write_text(f"[bench.methods]\n{name} = {value}\n")
 
 
-def test_installed_packages_bring_adapters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_installed_packages_bring_adapters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "installed_adapter.py").write_text(PLUGIN.format(name="installed"))
     _install(tmp_path, "installed", "installed_adapter:Mine")
     _install(tmp_path, "halfway", "absent_module:Mine")
+    _install(tmp_path, "vifi-clip", "installed_adapter:Mine")
     monkeypatch.syspath_prepend(tmp_path)
     assert {"installed", "halfway"} <= set(methods.names())
     assert methods.get("installed").title == "Mine"
     with pytest.raises(UsageError) as error:
         methods.get("halfway")
     assert str(error.value) == (
-        "plug-in 'halfway' of package halfway-package cannot be loaded: "
+        "adapter 'halfway' cannot be used: "
         "ModuleNotFoundError: No module named 'absent_module'\n"
-        "  got:     absent_module:Mine\n"
-        "  next:    mend or uninstall halfway-package; the other adapters work without it"
+        "  got:     package halfway-package 1.0\n"
+        "  next:    fix or uninstall it; everything else works without it"
+    )
+    capsys.readouterr()
+    assert main(["methods"]) == 1
+    printed = capsys.readouterr()
+    assert "installed      Mine: ours (package installed-package 1.0)" in printed.out
+    assert "halfway        not used, see below (package halfway-package 1.0)" in printed.out
+    assert (
+        "bench: adapter 'halfway' cannot be used: "
+        "ModuleNotFoundError: No module named 'absent_module'\n" in printed.err
+    )
+    assert (
+        "bench: adapter 'vifi-clip' (package vifi-clip-package 1.0) was left out: "
+        "'vifi-clip' is the name of another adapter (built in)" in printed.err
     )
     monkeypatch.undo()
     assert "halfway" not in methods.names()

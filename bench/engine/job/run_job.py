@@ -120,7 +120,7 @@ def preload() -> None:
 
     for module in _HEAVY:
         importlib.import_module(module)
-    for adapter in methods.FACTS:
+    for adapter in methods.names():
         methods.get(adapter)
     tokenize(["a"])
     provenance.look_up()

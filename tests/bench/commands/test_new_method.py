@@ -9,6 +9,7 @@ import pytest
 import methods
 from bench.cli import main
 from bench.conformance import suite as conformance
+from bench.ground.extensions import load_plugins
 
 pytest_plugins = ["pytester"]
 
@@ -25,7 +26,7 @@ def test_what_is_made_keeps_the_contract_as_it_is(
         f"check it:  bench check-method frame-weights --plugin {adapter}",
         f"run it:    bench run --plugin {adapter} --method frame-weights --setting few-shot",
     ]
-    assert methods.load_plugins([adapter]) == []
+    assert load_plugins([adapter]) == []
     checks = conformance.run("frame-weights")
     assert conformance.passed(checks), conformance.report(checks)
     assert methods.get("frame-weights").title == "Frame Weights"

@@ -8,16 +8,17 @@ import pytest
 import methods
 from bench.conformance import suite as conformance
 from bench.ground.errors import UsageError
+from bench.ground.extensions import load_plugins
 
 BROKEN = Path(__file__).with_name("broken_adapters.py")
 
 
 @pytest.fixture(scope="module", autouse=True)
 def plugin() -> None:
-    assert methods.load_plugins([BROKEN]) == []
+    assert load_plugins([BROKEN]) == []
 
 
-@pytest.mark.parametrize("name", methods.catalogue.FACTS)
+@pytest.mark.parametrize("name", methods.names())
 def test_every_adapter_of_the_project_conforms(name: str) -> None:
     checks = conformance.run(name)
     assert conformance.passed(checks), conformance.report(checks)

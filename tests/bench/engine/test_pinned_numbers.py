@@ -41,7 +41,7 @@ def test_every_method_and_every_setting_is_pinned() -> None:
     rows = {row for _, row in cells}
     assert {setting for setting, _ in cells} == set(settings.names())
     adapters = {pinned_numbers.paper().methods[row].adapter for row in rows}
-    assert adapters == set(methods.FACTS)
+    assert adapters == set(methods.names())
     assert set(PINNED["numbers"]) == {f"{setting} / {row}" for setting, row in cells}
 
 

@@ -12,8 +12,8 @@ from torch.nn.functional import layer_norm, linear, scaled_dot_product_attention
 import methods
 from bench.clip import architecture, build_clip
 from bench.ground.errors import UsageError
+from methods.actionclip.facts import ACTIONCLIP
 from methods.actionclip.fusion import FUSIONS, build_fusion
-from methods.catalogue import FACTS
 from tests.places import GOLDENS
 
 GOLDEN = GOLDENS / "actionclip" / "heads.safetensors"
@@ -189,4 +189,4 @@ def test_bad_choices_are_refused() -> None:
         build_fusion("Transf_cls", widths(joint=36), FRAMES)
     with pytest.raises(UsageError, match="with Transf_cls reads 8 frames a video"):
         head("Transf_cls")(frames(length=4))
-    assert tuple(FUSIONS) == FACTS["actionclip"].choices["fusion"]
+    assert tuple(FUSIONS) == ACTIONCLIP.choices["fusion"]

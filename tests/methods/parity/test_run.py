@@ -8,7 +8,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from bench.ground.errors import DataError, UsageError
-from methods.parity.golden_case import SHIPPED
+from methods.parity.golden_case import METHODS
 from methods.parity.run import ParityResult, passed, report, run_parity
 
 FAMILY = ("vanilla-clip", "clip-image-ft", "clip-text-ft", "vifi-clip")
@@ -40,7 +40,7 @@ def test_the_four_methods_compute_what_the_original_code_computes(
 def test_cases_without_an_adapter_are_no_passes(results: list[ParityResult]) -> None:
     covered = {result.case.split("/")[0] for result in results if result.adapter}
     listed = {result.case for result in results if result.status == "no adapter yet"}
-    assert covered | listed == {path.stem for path in SHIPPED.glob("*.json")}
+    assert covered | listed == {path.stem for path in METHODS.glob("*/goldens/*.json")}
     assert not covered & listed
     only = ParityResult("x", "", "-", None, None, "no adapter yet")
     assert not passed([only])
@@ -58,7 +58,7 @@ def test_report_as_table_and_as_json(results: list[ParityResult]) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for path in SHIPPED.glob("vanilla.*"):
+    for path in METHODS.glob("vifi/goldens/vanilla.*"):
         shutil.copy(path, tmp_path)
     return tmp_path
 

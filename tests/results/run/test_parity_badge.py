@@ -9,7 +9,7 @@ import pytest
 
 import methods
 from bench.cli import main
-from methods.parity.golden_case import SHIPPED
+from methods.parity.golden_case import METHODS
 from reports import page
 from results.numbers.aggregate import load_board
 from results.run.parity_badge import NAME, MethodBadge, load_badge, write_badge
@@ -53,7 +53,7 @@ def test_what_was_not_compared_keeps_its_badge(tmp_path: Path) -> None:
 def test_bench_parity_writes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     goldens = tmp_path / "goldens"
     goldens.mkdir()
-    for file in SHIPPED.glob("vanilla.*"):
+    for file in METHODS.glob("vifi/goldens/vanilla.*"):
         shutil.copy(file, goldens)
     monkeypatch.chdir(tmp_path)
     assert main(["parity", "--goldens", str(goldens), "--method", "vanilla-clip"]) == 0

@@ -34,7 +34,7 @@ JOBS = (
     "open_clip",
     "bench.data.loading.clip_loader",
     "bench.data.pipelines.vificlip.frames",
-    "methods.registry",
+    "methods.base",
     "bench.engine.job.run_job:preload",
 )
 """What a job needs: modules, or functions of modules that are called."""

@@ -179,16 +179,23 @@ def test_all_pipelines_are_listed_with_their_options_and_where_they_come_from(
     monkeypatch.syspath_prepend(tmp_path)
     own = tmp_path / "own.py"
     own.write_text(SOURCE.replace("NAME", "listed"))
-    assert main(["pipelines", "--plugin", str(own)]) == 0
+    assert main(["pipelines", "--plugin", str(own)]) == 1
     said = capsys.readouterr()
     lines = said.out.splitlines()
-    assert any(line.startswith("vificlip ") and "(built in)" in line for line in lines)
-    assert any("every so many frames (package good-package 1.0)" in line for line in lines)
-    assert any(f"every so many frames (file {own})" in line for line in lines)
-    assert "stride = 1: frames from one sampled frame to the next" in lines[-1]
+    assert [line for line in lines if line.startswith("vificlip ")] == [
+        "vificlip           sparse frames, multi-scale crop, jitter per frame, flip (ViFi-CLIP, "
+        "X-CLIP); options: none"
+    ]
+    assert [line for line in lines if "installed" in line or "listed" in line] == [
+        "strided-installed  every so many frames; options: stride = 1 (package good-package 1.0)",
+        f"strided-listed     every so many frames; options: stride = 1 (file {own})",
+    ]
+    assert "absent             not used, see below (package broken-package 1.0)" in lines
     assert said.err.splitlines() == [
+        "bench: pipeline 'absent' cannot be used: ModuleNotFoundError: No module named "
+        "'no_such_module'",
+        "  got:     package broken-package 1.0",
+        "  next:    fix or uninstall it; everything else works without it",
         "bench: pipeline 'vificlip' (package taken-package 1.0) was left out: "
         "'vificlip' is the name of another pipeline (built in)",
-        "bench: pipeline 'absent' (package broken-package 1.0) was left out: pipeline 'absent' "
-        "cannot be used: ModuleNotFoundError: No module named 'no_such_module'",
     ]

@@ -128,7 +128,9 @@ def test_a_broken_plugin_is_reported_and_the_rest_load(tmp_path: Path) -> None:
     made = methods.create("plugin-mine", clip=tiny_clip(), class_names=["a"], num_frames=8, depth=3)
     assert made.depth == 3  # type: ignore[attr-defined]
     before = methods.EXTENSIONS.code_sha256("plugin-mine")
-    good.write_text(good.read_text() + "\n# changed\n")
+    good.write_text(good.read_text() + "\n# A remark.\n")
+    assert methods.EXTENSIONS.code_sha256("plugin-mine") == before
+    good.write_text(good.read_text() + "\nCHANGED = True\n")
     assert methods.EXTENSIONS.code_sha256("plugin-mine") != before
 
 

@@ -83,7 +83,7 @@ def test_mean_class_agrees_with_mmaction(clips: int, classes: int, seed: int) ->
 def test_unknown_metric() -> None:
     with pytest.raises(UsageError) as caught:
         compute_metrics(("top0",), SCORES, LABELS)
-    assert str(caught.value) == ("unknown metric 'top0'\n  allowed: mean_class, top<k>")
+    assert str(caught.value).startswith("unknown metric 'top0'\n  allowed: mean_class, top<k>")
 
 
 def test_scores_must_be_finite() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from bench.clip.weights import file_sha256
 from bench.data.lists.clip_lists import check_disjoint
 from bench.data.lists.clips_ref import ClipsRef
 from bench.data.lists.sources import DatasetSource, MissingDataError
+from bench.data.pipelines import EXTENSIONS as PIPELINES
 from bench.ground.errors import ConfigError
 from bench.ground.seeds import derive_seed
 from bench.metrics import metrics_code_sha256
@@ -101,6 +103,10 @@ class _Builder:
         self.catalogue = self.config.catalogue
         self.plugins = tuple(absolute(plugin) for plugin in self.config.plugins)
         self.backbone, self.weights_needed = backbone_of(self.config)
+        # A plan asks for the same code hundreds of times.
+        self._method_code = cache(methods_room.EXTENSIONS.code_sha256)
+        self._pipeline_code = cache(PIPELINES.code_sha256)
+        self._metrics_code = cache(metrics_code_sha256)
         self._facts: dict[str, RowFacts] = {}
         self._methods: dict[tuple[str, str], MethodRef] = {}
         self._recipes: dict[tuple[str, str, str], Recipe] = {}
@@ -155,7 +161,7 @@ class _Builder:
             policy=self.config.policy,
             parent=parent,
             metrics=wanted.metrics,
-            metrics_code_sha256=metrics_code_sha256(wanted.metrics),
+            metrics_code_sha256=self._metrics_code(wanted.metrics),
             overlap=overlap,
             released=released,
         )
@@ -249,11 +255,12 @@ class _Builder:
         self, row: str, setting: str, recipe: Recipe, clips: ClipsRef, *, training: bool
     ) -> dict[str, Any]:
         chosen = self.row(row).facts.preprocessing
+        code = self._pipeline_code(chosen.pipeline)
         return {
             "method": self._method(row, setting),
             "backbone": self.backbone,
             "recipe": recipe,
-            "preprocessing": preprocessing_ref(chosen, recipe, training=training),
+            "preprocessing": preprocessing_ref(chosen, recipe, training=training, code_sha256=code),
             "clips": clips,
             "cache": str(self.cache),
             "keep_frames": self.config.cache_frames,
@@ -272,7 +279,7 @@ class _Builder:
                 row=row,
                 adapter=chosen.adapter,
                 options={**facts.options, **self.config.options_for(row, setting)},
-                code_sha256=methods_room.EXTENSIONS.code_sha256(chosen.adapter),
+                code_sha256=self._method_code(chosen.adapter),
             )
         return self._methods[wanted]
 

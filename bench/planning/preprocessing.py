@@ -10,13 +10,16 @@ from bench.planning.recipe import Recipe
 from methods.facts import Preprocessing
 
 
-def preprocessing_ref(chosen: Preprocessing, recipe: Recipe, *, training: bool) -> PreprocessingRef:
+def preprocessing_ref(
+    chosen: Preprocessing, recipe: Recipe, *, training: bool, code_sha256: str = ""
+) -> PreprocessingRef:
     """The part of a job that says how frames are made, with all options that matter to it.
 
     Args:
         chosen: The method's own.
         recipe: Its ``pipeline_options`` win over those of the method.
         training: False leaves out options that do nothing at test time.
+        code_sha256: Of the pipeline.
 
     Raises:
         UsageError: There is no such pipeline, or it does not have these options.
@@ -26,7 +29,7 @@ def preprocessing_ref(chosen: Preprocessing, recipe: Recipe, *, training: bool) 
         options=EXTENSIONS.get(chosen.pipeline).completed(
             {**chosen.options, **recipe.pipeline_options}, training=training
         ),
-        code_sha256=EXTENSIONS.code_sha256(chosen.pipeline),
+        code_sha256=code_sha256,
         mean=chosen.mean,
         std=chosen.std,
     )

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from bench.data.kept.cache_room import CacheRoom
+from bench.data.kept.limited_folder import LimitedFolder
 from bench.data.pipelines import EXTENSIONS
 from bench.data.pipelines.base import ClipFrames, Pipeline, PipelineSpec
 from bench.data.video import decode
@@ -44,7 +44,7 @@ class CachedPipeline:
         self.hits = 0
         self._pipeline = pipeline
         self._folder = folder / fingerprint(pipeline.spec)
-        self._room = CacheRoom(folder, limit)
+        self._room = LimitedFolder(folder, limit)
 
     def __call__(self, path: Path) -> ClipFrames:
         """Frames of one video, from the cache where it has them.

@@ -19,12 +19,12 @@ from bench.data.loading.clip_loader import ClipLoader, LoadedClip
 from bench.engine.bad_clips import BadClips
 from bench.engine.build import Built, build_method, evaluation_pipeline
 from bench.engine.feature_cache import FeatureCache, feature_space, may_share
-from bench.engine.frames import Normaliser
 from bench.engine.heartbeat import Heartbeat
+from bench.engine.initial_weights import fill_for_scoring
+from bench.engine.normaliser import Normaliser
 from bench.engine.precision import Precision, pick_device, resolve_precision
 from bench.engine.provenance import Stopwatch, provenance
 from bench.engine.shortcuts import Shortcuts
-from bench.engine.starting import fill_for_scoring
 from bench.engine.stopping import StopRequest
 from bench.ground.errors import DataError
 from bench.ground.files import write_atomically

@@ -19,10 +19,10 @@ from bench.data.mini_world.clip import MODEL_FILE
 from bench.engine.build import build_method
 from bench.engine.checkpoint import WEIGHTS
 from bench.engine.heartbeat import Heartbeat
+from bench.engine.initial_weights import fill_for_scoring
 from bench.engine.precision import pick_device, resolve_precision
 from bench.engine.scoring.evaluate import Scored, Scorer
 from bench.engine.shortcuts import Shortcuts
-from bench.engine.starting import fill_for_scoring
 from bench.engine.stopping import StopRequest
 from bench.ground.errors import DataError, UsageError
 from bench.planning.config import RunConfig

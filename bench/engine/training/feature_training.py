@@ -29,7 +29,7 @@ from bench.data.pipelines import EXTENSIONS, build
 from bench.data.pipelines.base import AUGMENTATIONS, Pipeline, PipelineSpec
 from bench.engine.build import Built, training_pipeline
 from bench.engine.feature_cache import FeatureCache, feature_space
-from bench.engine.frames import Normaliser
+from bench.engine.normaliser import Normaliser
 from bench.engine.precision import Precision
 from bench.engine.shortcuts import Shortcuts
 from bench.engine.training.mixing import mixes

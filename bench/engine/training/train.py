@@ -26,10 +26,10 @@ from bench.engine import checkpoint
 from bench.engine.bad_clips import TRAINING_CHOICES
 from bench.engine.build import build_method
 from bench.engine.heartbeat import Heartbeat
+from bench.engine.initial_weights import inherit
 from bench.engine.precision import pick_device, resolve_precision
 from bench.engine.provenance import Stopwatch, provenance
 from bench.engine.shortcuts import Shortcuts
-from bench.engine.starting import inherit
 from bench.engine.stopping import Interrupted, StopRequest
 from bench.engine.training.batches import Counting, MicroStep, count_steps, epoch_updates
 from bench.engine.training.chunks import choose_chunk, split

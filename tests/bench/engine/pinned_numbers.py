@@ -30,10 +30,10 @@ from bench.data.mini_world.clip import MODEL_FILE, WEIGHTS_FILE
 from bench.data.pipelines import EXTENSIONS as PIPELINES
 from bench.engine.build import build_method
 from bench.engine.heartbeat import Heartbeat
+from bench.engine.initial_weights import fill_for_scoring
 from bench.engine.precision import pick_device, resolve_precision
 from bench.engine.scoring.evaluate import Scorer
 from bench.engine.shortcuts import Shortcuts
-from bench.engine.starting import fill_for_scoring
 from bench.engine.stopping import StopRequest
 from bench.engine.training.train import run_training
 from bench.planning.config import RunConfig

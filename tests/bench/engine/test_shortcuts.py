@@ -16,6 +16,7 @@ from bench.engine.scoring.evaluate import run_evaluation
 from bench.engine.shortcuts import Shortcuts
 from bench.engine.training.train import run_training
 from bench.ground.errors import UsageError
+from bench.ground.extensions import BUILT_IN
 from tests.bench.engine.world import World, frames_of
 from tests.tiny_clip import tiny_clip
 
@@ -109,7 +110,12 @@ def _trained_and_scored(
     return weights, scores, record.provenance.decoder
 
 
-@pytest.mark.parametrize("adapter", list(methods.FACTS))
+BUILT_IN_METHODS = [
+    name for name, entry in methods.EXTENSIONS.entries().items() if entry.origin == BUILT_IN
+]
+
+
+@pytest.mark.parametrize("adapter", BUILT_IN_METHODS)
 def test_all_shortcuts_together_change_no_weight_and_no_score_of_any_method(
     world: World, tmp_path: Path, adapter: str
 ) -> None:

@@ -17,7 +17,7 @@ from bench.data.lists.clip_lists import ListEntry, load_clips
 from bench.data.loading.clip_loader import ClipLoader, LoadedClip
 from bench.engine import checkpoint
 from bench.engine.build import build_method, training_pipeline
-from bench.engine.frames import Normaliser
+from bench.engine.normaliser import Normaliser
 from bench.engine.shortcuts import Shortcuts
 from bench.engine.stopping import Interrupted, StopRequest
 from bench.engine.training import train

@@ -46,8 +46,8 @@ class _Entry:
     size: int
 
 
-class CacheRoom:
-    """The room of one cache folder, as one process sees it.
+class LimitedFolder:
+    """A cache folder with a size limit, as one process sees it.
 
     Args:
         folder: Root of all entries; made on the first write.

@@ -36,6 +36,7 @@ KINDS: dict[str, str] = {
     "adapter": "methods",
     "pipeline": "bench.data.pipelines",
     "metric": "bench.metrics",
+    "launcher": "bench.running.launchers",
 }
 """Kind -> the package that holds its ``EXTENSIONS``; imported when a plug-in file is read."""
 

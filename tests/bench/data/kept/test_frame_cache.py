@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.data.kept import limited_folder
 from bench.data.kept.decoded_clips import DecodedClips
 from bench.data.kept.frame_cache import CachedPipeline, fingerprint
 from bench.data.pipelines import build

@@ -70,10 +70,10 @@ class FeatureCache:
         except FileNotFoundError:
             return None
         except (SafetensorError, OSError, KeyError, TypeError) as error:
-            _log.warning("cached features %s are damaged (%s); made anew", entry, error)
+            _log.warning("cached features %s are damaged (%s); made again", entry, error)
             return None
         if checksum != _checksum(features):
-            _log.warning("cached features %s are damaged (checksum); made anew", entry)
+            _log.warning("cached features %s are damaged (checksum); made again", entry)
             return None
         self.hits += 1
         self._room.used(entry)

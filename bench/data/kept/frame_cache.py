@@ -1,7 +1,7 @@
 """Evaluation frames on disk, one file a clip, shared by all methods that sample and crop alike.
 
 A file is written under another name and moved, so that readers never see half of one; a checksum
-inside tells a damaged file, which is made anew. The cache is only ever a saving: when the disk is
+inside tells a damaged file, which is made again. The cache is only ever a saving: when the disk is
 full, there is no room or the folder cannot be written, frames are computed as without it.
 """
 
@@ -116,9 +116,9 @@ def _read(entry: Path) -> ClipFrames | None:
     except FileNotFoundError:
         return None
     except (SafetensorError, OSError, KeyError, TypeError) as error:
-        _log.warning("cached frames %s are damaged (%s); made anew", entry, error)
+        _log.warning("cached frames %s are damaged (%s); made again", entry, error)
         return None
     if checksum != _checksum(clip.frames, clip.frame_inds):
-        _log.warning("cached frames %s are damaged (checksum); made anew", entry)
+        _log.warning("cached frames %s are damaged (checksum); made again", entry)
         return None
     return clip

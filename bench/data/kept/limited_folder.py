@@ -72,7 +72,7 @@ class LimitedFolder:
         self._synchronised = False
 
     def used(self, entry: Path) -> None:
-        """Note that an entry was read, once a process."""
+        """Note that an entry was read, once per process."""
         try:
             if entry.stat().st_mtime_ns < self._began_ns:
                 os.utime(entry)
@@ -184,7 +184,7 @@ class LimitedFolder:
 
 
 def _read_number(handle: int) -> int | None:
-    """What the ledger says; None for a new or damaged one: it is added up anew."""
+    """What the ledger says; None for a new or damaged one: it is added up again."""
     text = os.pread(handle, 32, 0).strip()
     return int(text) if text.isdigit() else None
 

@@ -140,7 +140,7 @@ class Scorer:
         self._pipeline = evaluation_pipeline(job, cached=shortcuts.frame_cache and job.keep_frames)
         self._normalise = Normaliser(job.preprocessing, precision.device)
         self._views = self._pipeline.spec.views
-        self._text = self._encode_text() if shortcuts.text_once_a_list else None
+        self._text = self._encode_text() if shortcuts.text_once_per_list else None
         self._cache = self._open_cache(built) if shortcuts.shared_features else None
         self._rows: dict[str, NDArray[np.float32]] = {}
         self.bad = BadClips(clips, job.policy)

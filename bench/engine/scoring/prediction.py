@@ -77,7 +77,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Predictions:
-    """All videos, and what the probabilities rest on.
+    """All videos, and what the probabilities are based on.
 
     Attributes:
         method: Adapter.
@@ -170,7 +170,7 @@ def from_config(
         name: A row of it.
         setting: Whose recipe and options are taken.
         checkpoint: The file, for a method that is trained.
-        num_frames: Frames a view; None: the recipe's.
+        num_frames: Frames per view; None: the recipe's.
 
     Raises:
         UsageError: The method is trained and no checkpoint is given, or the other way round.

@@ -72,7 +72,7 @@ class Inputs:
         loader: Gives the clips of each micro-step.
         together: From what it gives of several clips to what ``loss`` takes, on the device.
         loss: Of that, targets [B] or [B,C], and text features or None.
-        chunk: Clips that go through the model at once; 0: has yet to be found.
+        chunk: Clips that go through the model at once; 0: not known yet.
     """
 
     loader: ClipLoader | FeatureLoader
@@ -107,7 +107,7 @@ class FeatureLoader:
     """Stands in for a ``ClipLoader`` in training: clips come as features instead of frames.
 
     A clip that does not give all its frames, or whose features find no room, is loaded as without
-    this, in every epoch: the frames that are drawn may well be sound.
+    this, in every epoch: the frames that are drawn may be sound.
 
     Args:
         job: The training.

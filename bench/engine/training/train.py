@@ -214,7 +214,7 @@ class TrainingRun:
         text = TextOfUpdate(
             self.method,
             self.precision,
-            enabled=self.shortcuts.text_once_an_update and not self.method.loss_spans_update,
+            enabled=self.shortcuts.text_once_per_update and not self.method.loss_spans_update,
             seed=self._seed("text", epoch=epoch, update=number),
         )
         losses, clips = [], 0

@@ -36,10 +36,10 @@ RECIPES: dict[str, dict[str, Any]] = {
         ("on", Shortcuts()),
         ("off", Shortcuts.none()),
         (
-            "frame_cache, text_once_a_list",
+            "frame_cache, text_once_per_list",
             Shortcuts(
-                text_once_an_update=False,
-                text_once_a_list=True,
+                text_once_per_update=False,
+                text_once_per_list=True,
                 shared_features=False,
                 features_once=False,
                 frame_cache=True,
@@ -65,7 +65,7 @@ def test_an_unknown_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(caught.value) == (
         "unknown shortcut in BENCH_SHORTCUTS\n"
         "  got:     magic\n"
-        "  allowed: on, off, or some of text_once_an_update, text_once_a_list, shared_features, "
+        "  allowed: on, off, or some of text_once_per_update, text_once_per_list, shared_features, "
         "features_once, frame_cache, cut_text, exact_forms"
     )
 

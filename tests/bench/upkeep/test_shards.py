@@ -269,12 +269,12 @@ def test_folders_that_contradict_each_other_are_refused(single: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("path,shard\n", "shards.csv is no index of shards"),
+        ("path,shard\n", "shards.csv is not an index of shards"),
         ("path,shard,offset,size,mtime_ns\na.mp4,x.tar,no,1,1\n", "shards.csv, line 2: no row"),
         ("path,shard,offset,size,mtime_ns\na.mp4,x.tar,1\n", "shards.csv, line 2: no row"),
         (
             "path,shard,offset,size,mtime_ns\na.mp4,../x.tar,512,1,1\n",
-            "shards.csv, line 2: the shard is no file beside the index",
+            "shards.csv, line 2: the shard is not a file beside the index",
         ),
     ],
 )

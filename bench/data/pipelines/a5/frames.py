@@ -3,8 +3,8 @@
 Sampling is equal, draw by draw, to the released code (github.com/ju-chen/Efficient-Prompt, commit
 1f69a18, ``src/data.py``), in training and for several test views, which are random draws too. Order
 of the draws: ``random`` for the rate, then numpy for the first frame and the start of the window.
-A window is 0.5 to 2 seconds long with 16 frames at 30 frames a second; its rates are shares of the
-video's own, as the original resamples nothing. Geometry is that of ``feat/visfeat.py``, on RGB
+A window is 0.5 to 2 seconds long with 16 frames at 30 frames per second; its rates are shares of
+the video's own, as the original resamples nothing. Geometry is that of ``feat/visfeat.py``, on RGB
 frames (the original's are BGR, which its network was not trained for).
 
 This project's choices: a single test view is not random but has the middle frames of equal segments

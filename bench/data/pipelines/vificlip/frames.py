@@ -103,7 +103,7 @@ def _short_side(size: int) -> int:
 
 
 def train_geometry(spec: PipelineSpec) -> Sequence[Transform]:
-    """Resize, multi-scale crop, resize to the square, flip; drawn once a clip."""
+    """Resize, multi-scale crop, resize to the square, flip; drawn once per clip."""
     size = spec.image_size
     return (
         Resize(scale=(-1, _short_side(size))),

@@ -1,7 +1,7 @@
 """Vita-CLIP's pipeline: a window of the video at its own frame rate, no flip.
 
 After the released code (github.com/TalalWasim/Vita-CLIP, commit c858299, ``video_dataset``). Order
-of the draws: numpy for frames; RandAugment's, once a clip; torch for the crop, also once a clip.
+of the draws: numpy for frames; RandAugment's, once per clip; torch for the crop, once per clip too.
 Frame indices equal the original's for equal draws; RandAugment and the crop have its distributions.
 
 Differences: the original resizes normalised floats; here, as in every pipeline, the result is

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,56 +11,11 @@ from bench.cli import main
 from bench.data.pipelines import EXTENSIONS
 from bench.ground.extensions import load_plugins
 from bench.testing import TinyBenchmark, tiny_benchmark
+from tests.places import ROOT
 
-SOURCE = """
-from dataclasses import dataclass
-
-import numpy as np
-from PIL import Image
-from pydantic import Field
-
-import methods
-from bench.data.pipelines.base import (
-    ClipFrames, Opener, PipelineDefinition, PipelineOptions, PipelineSpec
-)
-from methods.base import CLIP, Origin, Preprocessing
-
-
-class StridedOptions(PipelineOptions):
-    stride: int = Field(default=1, ge=1, description="frames from one sampled frame to the next")
-
-
-@dataclass(frozen=True)
-class Strided:
-    spec: PipelineSpec
-    open_video: Opener
-
-    def __call__(self, path):
-        video = self.open_video(path)
-        stride = StridedOptions(**self.spec.options).stride
-        indices = np.minimum(np.arange(self.spec.num_frames) * stride, len(video) - 1)
-        size = (self.spec.image_size,) * 2
-        images = [Image.fromarray(frame).resize(size) for frame in video.get_frames(indices)]
-        frames = np.stack([np.asarray(image) for image in images]).transpose(0, 3, 1, 2)
-        return ClipFrames(np.ascontiguousarray(frames), indices, video.decoder)
-
-
-PIPELINE = PipelineDefinition(
-    name="strided-NAME",
-    summary="every so many frames",
-    build=Strided,
-    options=StridedOptions,
-    augmentations=(),
-    crops=(1,),
-)
-
-
-class StridedClip(methods.get("vanilla-clip")):
-    name = "strided-clip-NAME"
-    title = "Strided CLIP NAME"
-    origin = Origin("nobody")
-    preprocessing = Preprocessing("strided-NAME", *CLIP, options={"stride": 2})
-"""
+EXAMPLE = ROOT / "docs" / "examples" / "strided.py"
+SOURCE = re.sub('"strided(-clip)?"', r'"strided\1-NAME"', EXAMPLE.read_text())
+"""Under a name of its own in every test: what was loaded stays."""
 CONFIG = """
 methods = {{"strided": dict(adapter="strided-clip-{name}")}}
 recipes = dict(
@@ -68,6 +24,10 @@ recipes = dict(
 )
 """
 CHOSEN = ("--setting", "few-shot", "--method", "strided")
+
+
+def test_the_page_shows_the_file_of_the_repository() -> None:
+    assert EXAMPLE.read_text() in (ROOT / "docs" / "adding-a-pipeline.md").read_text()
 
 
 def test_one_file_brings_a_pipeline_and_a_method_that_uses_it() -> None:

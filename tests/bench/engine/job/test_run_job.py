@@ -84,7 +84,7 @@ def test_a_users_mistake_is_told_without_a_traceback(
     assert run_job(folder / "job.json") == Exit.USER
     told = failure(folder)
     assert (told.reason, told.attempt, told.log) == ("user", 3, "attempts/3/log.txt")
-    assert told.message.startswith("the clip list is too short for one update an epoch\n")
+    assert told.message.startswith("the clip list is too short for one update per epoch\n")
     assert told.message in capsys.readouterr().err
     assert not (folder / "result.json").exists()
 

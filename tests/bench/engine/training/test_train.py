@@ -226,7 +226,7 @@ def test_a_damaged_state_starts_anew(
     path = folder / checkpoint.STATE
     path.write_bytes(path.read_bytes()[:5000])
     assert run_training(job, folder, {}).checkpoint_sha256 == whole
-    assert "cannot be used, training starts anew" in caplog.text
+    assert "cannot be used, training starts from the beginning" in caplog.text
 
 
 def test_states_are_saved_as_often_as_asked(

@@ -11,10 +11,11 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, TypeAdapter, ValidationError
 
 from bench.clip.backbone_ref import BackboneRef
 from bench.data.lists.clips_ref import ClipsRef
+from bench.ground.errors import DataError
 from bench.ground.frozen import Frozen
 from bench.planning.recipe import Recipe
 
@@ -165,8 +166,21 @@ JobAdapter: TypeAdapter[TrainJob | EvaluateJob] = TypeAdapter(Job)
 
 
 def load_job(path: Path) -> TrainJob | EvaluateJob:
-    """Read a ``job.json``."""
-    return JobAdapter.validate_json(path.read_bytes())
+    """Read a ``job.json``.
+
+    Raises:
+        DataError: It is damaged, or of another version of the project.
+    """
+    try:
+        return JobAdapter.validate_json(path.read_bytes())
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(map(str, problem["loc"]))
+        raise DataError(
+            f"{path} is not a job of this version",
+            got=f"{where}: {problem['msg']}" if where else problem["msg"],
+            next_step="'bench run' plans and runs it again",
+        ) from error
 
 
 def job_name(job: TrainJob | EvaluateJob) -> str:

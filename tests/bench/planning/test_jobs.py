@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench.clip.backbone_ref import BackboneRef
 from bench.data.lists.clips_ref import ClipsRef
+from bench.ground.errors import DataError
 from bench.planning.jobs import (
     EvaluateJob,
     JobAdapter,
@@ -15,6 +17,7 @@ from bench.planning.jobs import (
     PreprocessingRef,
     ReleasedRef,
     TrainJob,
+    load_job,
 )
 from bench.planning.recipe import Recipe
 
@@ -197,6 +200,17 @@ def test_keys_stay_what_they_were() -> None:
     assert (TRAIN.key, SCORE.key) == (
         "a4d83ec167294a7991cbbced4c8cd63f",
         "13b47b1d92b234cbb505e004181b9b45",
+    )
+
+
+def test_a_job_of_another_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "job.json"
+    path.write_text(TRAIN.model_dump_json().replace('"format":2', '"format":1'))
+    with pytest.raises(DataError) as caught:
+        load_job(path)
+    assert str(caught.value) == (
+        f"{path} is not a job of this version\n  got:     train.format: Input should be 2\n"
+        "  next:    'bench run' plans and runs it again"
     )
 
 

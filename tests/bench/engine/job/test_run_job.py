@@ -102,7 +102,9 @@ def test_a_job_file_that_cannot_be_read(tmp_path: Path) -> None:
     (folder / "job.json").write_text('{"kind": "train"}')
     assert run_job(folder / "job.json") == Exit.USER
     assert failure(folder).key == "k"
-    assert failure(folder).message.startswith("ValidationError: ")
+    assert failure(folder).message.startswith(
+        f"{folder / 'job.json'} is not a job of this version\n"
+    )
 
 
 def test_a_folder_that_cannot_be_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

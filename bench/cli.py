@@ -25,6 +25,7 @@ VERBS = {
     "methods": "the adapters there are",
     "settings": "the experimental protocols there are",
     "datasets": "the datasets there are, and where they lie",
+    "pipelines": "the ways from a video to frames, and their options",
     "launchers": "where jobs can run",
     "parity": "the adapters against what their authors' code computes",
     "speed": "parameters, operations, throughput and memory of the methods",

@@ -19,7 +19,8 @@ from pathlib import Path
 
 from realistic_clips import make_clip
 
-from bench.data.pipelines.base import Pipeline, PipelineSpec, build
+from bench.data.pipelines import build
+from bench.data.pipelines.base import Pipeline, PipelineSpec
 from bench.data.video.folder_index import index_folder
 from bench.ground.byte_sizes import format_bytes
 from bench.upkeep.resize import ResizeOptions, resize_videos

@@ -30,7 +30,8 @@ from mmaction.datasets.transforms import (
 from numpy.typing import NDArray
 from realistic_clips import make_clips
 
-from bench.data.pipelines.base import PipelineSpec, build
+from bench.data.pipelines import build
+from bench.data.pipelines.base import PipelineSpec
 
 Result = TypeVar("Result")
 Run = Callable[[Path], Result]

@@ -74,8 +74,7 @@ recipes = dict(
             epochs=10,
             micro_batch=8,
             label_smoothing=0.0,
-            frame_stride=0,
-            smallest_crop=0.7,
+            pipeline_options=dict(frame_stride=0, smallest_crop=0.7),
         ),
     ),
     # Frozen features make epochs cheap, and the order of frames takes many.

@@ -6,9 +6,7 @@ package's class (entry-point group ``bench.methods``) or a class in a file given
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-import importlib.util
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
@@ -45,7 +43,7 @@ def _entries() -> list[Entry]:
     """The adapters of this folder: those with facts, then the classes in single files."""
     return [
         *(
-            Entry(name, BUILT_IN, partial(_class_at, where))
+            Entry(name, BUILT_IN, partial(_class_at, where), where.partition(":")[0])
             for name, (where, _) in _built_in().items()
         ),
         *(
@@ -66,7 +64,7 @@ def _entries_of_file(stem: str) -> list[Entry]:
     """The adapters of a single-file method; imports torch."""
     module = importlib.import_module(f"methods.{stem}")
     return [
-        Entry(name, BUILT_IN, lambda cls=cls: cls)  # type: ignore[misc]
+        Entry(name, BUILT_IN, lambda cls=cls: cls, module.__name__)  # type: ignore[misc]
         for name, cls in _adapters_of(module).items()
     ]
 
@@ -189,37 +187,3 @@ def create(
     if num_frames < 1:
         raise UsageError(f"{adapter} needs at least one frame", got=num_frames, allowed=">= 1")
     return cls(copy.deepcopy(clip), class_names, num_frames, **{**cls.options, **options})
-
-
-def code_sha256(adapter: str) -> str:
-    """Hash of the code that an adapter's numbers depend on. Imports torch for plug-ins only.
-
-    Raises:
-        UsageError: There is no such adapter, or its plug-in is broken.
-    """
-    if adapter in _built_in():
-        files = _own_files(_built_in()[adapter][0].partition(":")[0])
-    else:
-        modules = [base.__module__ for base in get(adapter).__mro__]
-        own = [_source(get(adapter).__module__)]
-        files = own + [file for name in modules if "methods." in name for file in _own_files(name)]
-    digest = hashlib.sha256()
-    for file in (*files, _source("methods.base"), _source("bench.clip.towers")):
-        digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()
-
-
-def _own_files(module: str) -> list[Path]:
-    folder = _source(module).parent
-    return [_source(module), *sorted(file for file in folder.glob("*.py") if file.stem != "facts")]
-
-
-def _source(module: str) -> Path:
-    loaded = sys.modules.get(module)
-    origin = getattr(loaded, "__file__", None)
-    if origin is None:
-        spec = importlib.util.find_spec(module)
-        origin = spec.origin if spec is not None else None
-    if origin is None:
-        raise UsageError(f"the code of module '{module}' cannot be found")
-    return Path(origin)

@@ -39,15 +39,18 @@ class Preprocessing:
     """How frames are chosen and made for a method; two methods with equal ones share caches.
 
     Attributes:
-        pipeline: Name of a module in ``bench/data/pipelines``: sampling, resizing, cropping and
+        pipeline: Name of a pipeline (``bench pipelines``): sampling, resizing, cropping and
             training augmentation.
         mean: Subtracted from RGB values in 0..255.
         std: Divided by afterwards.
+        options: Values for the pipeline's options, where they are not its defaults; those of a
+            recipe win.
     """
 
     pipeline: str = "vificlip"
     mean: tuple[float, float, float] = IMAGENET[0]
     std: tuple[float, float, float] = IMAGENET[1]
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def _keep_badge(results: list[ParityResult], path: Path) -> None:
             largest=max(differences, default=None),
             date=now,
             versions=versions,
-            code_sha256=methods.code_sha256(adapter),
+            code_sha256=methods.EXTENSIONS.code_sha256(adapter),
         )
     try:
         write_badge(path, badges)

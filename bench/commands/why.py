@@ -102,9 +102,10 @@ def _print_job(view: JobView) -> None:
     _line("classes", f"{clips.classes}: {clips.num_classes} names, sha256 {clips.classes_sha256}")
     _line("starts from", job.parent or f"{backbone.model}, weights {backbone.weights_sha256}")
     _line("adapter", f"{job.method.adapter} {job.method.options} code {job.method.code_sha256}")
+    frames = job.preprocessing
     _line(
         "frames",
-        f"{job.preprocessing.pipeline}, mean {job.preprocessing.mean}, std {job.preprocessing.std}",
+        f"{frames.pipeline} {frames.options}, mean {frames.mean}, std {frames.std}",
     )
     _line("seed", f"{job.seed}; clips that cannot be read: {job.policy}")
     _print_recipe(job.recipe)

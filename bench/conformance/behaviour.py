@@ -5,8 +5,6 @@ Each check takes a ``Subject``, returns what it measured, and raises ``Failed`` 
 
 from __future__ import annotations
 
-import importlib.util
-
 import torch
 
 from bench.conformance.subject import (
@@ -23,6 +21,7 @@ from bench.conformance.subject import (
     shape,
     some,
 )
+from bench.data.pipelines import EXTENSIONS as PIPELINES
 from bench.engine import checkpoint
 from bench.engine.precision import Precision
 from bench.engine.training.text_once import TextOfUpdate
@@ -43,7 +42,7 @@ def facts(subject: Subject) -> str:
     if "origin" not in vars(cls):
         raise Failed("origin is that of the class it derives from; say where this method is from")
     pipeline = cls.preprocessing.pipeline
-    if importlib.util.find_spec(f"bench.data.pipelines.{pipeline}") is None:
+    if pipeline not in PIPELINES.names():
         raise Failed(f"preprocessing names the pipeline '{pipeline}', which does not exist")
     if min(cls.preprocessing.std) <= 0:
         raise Failed(f"preprocessing.std must be positive, got {cls.preprocessing.std}")

@@ -11,11 +11,13 @@ import methods
 from bench.clip import LoadedBackbone, load_backbone
 from bench.data.kept.decoded_clips import DecodedClips
 from bench.data.kept.frame_cache import CachedPipeline
-from bench.data.pipelines.base import Pipeline, PipelineSpec, build
+from bench.data.pipelines import build
+from bench.data.pipelines.base import Pipeline
 from bench.ground.errors import UsageError
 from bench.ground.extensions import load_plugins
 from bench.ground.seeds import derive_seed, seed_everything
 from bench.planning.jobs import EvaluateJob, TrainJob
+from bench.planning.preprocessing import test_spec, training_spec
 from methods.base import Method
 
 _log = logging.getLogger(__name__)
@@ -38,7 +40,7 @@ def build_method(job: TrainJob | EvaluateJob, class_names: Sequence[str]) -> Bui
         UsageError: The frames' size does not fit the backbone, or there is no such adapter.
         WeightsError: The backbone cannot be loaded.
     """
-    for broken in load_plugins(job.method.plugins):
+    for broken in load_plugins(job.plugins):
         _log.warning("%s", broken)
     backbone = load_backbone(job.backbone, cache_dir=Path(job.cache) if job.cache else None)
     if backbone.image_size != job.recipe.image_size:
@@ -60,39 +62,15 @@ def build_method(job: TrainJob | EvaluateJob, class_names: Sequence[str]) -> Bui
 
 
 def training_pipeline(job: TrainJob) -> Pipeline:
-    """Video file to augmented frames; small clips are decoded once a job."""
-    recipe = job.recipe
-    spec = PipelineSpec(
-        name=job.preprocessing.pipeline,
-        mode="train",
-        num_frames=recipe.num_frames,
-        image_size=recipe.image_size,
-        color_jitter=recipe.color_jitter,
-        gray_scale=recipe.gray_scale,
-        flip=recipe.flip,
-        randaug_ops=recipe.randaug_ops,
-        randaug_magnitude=recipe.randaug_magnitude,
-        frame_stride=recipe.frame_stride,
-        smallest_crop=recipe.smallest_crop,
-    )
+    """Video file to augmented frames; small clips are decoded once per job."""
     # Workers take clips as they come, so each of them would keep a copy of its own.
-    return build(spec, DecodedClips() if job.workers == 0 else None)
+    kept = DecodedClips() if job.workers == 0 else None
+    return build(training_spec(job.preprocessing, job.recipe), kept)
 
 
 def evaluation_pipeline(job: EvaluateJob, *, cached: bool) -> Pipeline:
     """Video file to the frames of all views, from the cache folder where it has them."""
-    recipe = job.recipe
-    pipeline = build(
-        PipelineSpec(
-            name=job.preprocessing.pipeline,
-            mode="val",
-            num_frames=recipe.num_frames,
-            image_size=recipe.image_size,
-            clips=recipe.views_clips,
-            crops=recipe.views_crops,
-            frame_stride=recipe.frame_stride,
-        )
-    )
+    pipeline = build(test_spec(job.preprocessing, job.recipe))
     if cached and job.cache:
         return CachedPipeline(pipeline, Path(job.cache) / "frames", limit=job.cache_limit)
     return pipeline

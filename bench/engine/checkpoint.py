@@ -251,7 +251,7 @@ class TrainingState:
                     raise ValueError(f"it belongs to job {progress.key}")
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except (SafetensorError, ValueError, TypeError, KeyError) as error:
-            _log.warning("%s cannot be used, training starts anew: %s", path, error)
+            _log.warning("%s cannot be used, training starts from the beginning: %s", path, error)
             return None
         return cls(progress, tensors)
 

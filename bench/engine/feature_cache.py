@@ -19,8 +19,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from bench.clip import LoadedBackbone
-from bench.data.kept.cache_room import CacheRoom
 from bench.data.kept.frame_cache import fingerprint
+from bench.data.kept.limited_folder import LimitedFolder
 from bench.data.lists.clips import Clip
 from bench.data.pipelines.base import PipelineSpec
 from bench.data.video.storage import locate
@@ -45,7 +45,7 @@ class FeatureCache:
         folder: Folder of all features; made on the first write.
         space: What ``feature_space`` gave.
         seed: Seed of random views, else None.
-        limit: Bytes of all features in ``folder``, see ``CacheRoom``.
+        limit: Bytes of all features in ``folder``, see ``LimitedFolder``.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class FeatureCache:
     ) -> None:
         self._folder = folder / space
         self._seed = seed
-        self._room = CacheRoom(
+        self._room = LimitedFolder(
             folder, limit, what="feature cache", without="features are computed again"
         )
         self.hits = 0
@@ -70,10 +70,10 @@ class FeatureCache:
         except FileNotFoundError:
             return None
         except (SafetensorError, OSError, KeyError, TypeError) as error:
-            _log.warning("cached features %s are damaged (%s); made anew", entry, error)
+            _log.warning("cached features %s are damaged (%s); made again", entry, error)
             return None
         if checksum != _checksum(features):
-            _log.warning("cached features %s are damaged (checksum); made anew", entry)
+            _log.warning("cached features %s are damaged (checksum); made again", entry)
             return None
         self.hits += 1
         self._room.used(entry)

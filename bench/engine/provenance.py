@@ -1,4 +1,4 @@
-"""What a number was made with: code, packages, machine. Looked up once a process."""
+"""What a number was made with: code, packages, machine. Looked up once per process."""
 
 from __future__ import annotations
 

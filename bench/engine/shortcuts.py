@@ -19,8 +19,8 @@ class Shortcuts:
     """Which shortcuts are taken; all of them unless told otherwise.
 
     Attributes:
-        text_once_an_update: In training, the text tower runs once an update.
-        text_once_a_list: In evaluation, the text tower runs once a class list.
+        text_once_per_update: In training, the text tower runs once per update.
+        text_once_per_list: In evaluation, the text tower runs once per class list.
         shared_features: Image features of frozen towers are kept in the cache folder.
         features_once: In training of methods that say so, and without augmentation, the features
             of all frames of a clip are computed once and kept in the cache folder.
@@ -29,8 +29,8 @@ class Shortcuts:
         exact_forms: Methods leave out what no output depends on.
     """
 
-    text_once_an_update: bool = True
-    text_once_a_list: bool = True
+    text_once_per_update: bool = True
+    text_once_per_list: bool = True
     shared_features: bool = True
     features_once: bool = True
     frame_cache: bool = True

@@ -20,18 +20,24 @@ import importlib.util
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Generic, TypeVar
 
+from bench.ground.code_digest import PLUGIN_FILE, code_sha256
 from bench.ground.errors import UsageError, unknown_name
 
 T = TypeVar("T")
 
 BUILT_IN = "built in"
 
-KINDS: dict[str, str] = {"adapter": "methods", "launcher": "bench.running.launchers"}
+KINDS: dict[str, str] = {
+    "adapter": "methods",
+    "pipeline": "bench.data.pipelines",
+    "metric": "bench.metrics",
+    "launcher": "bench.running.launchers",
+}
 """Kind -> the package that holds its ``EXTENSIONS``; imported when a plug-in file is read."""
 
 
@@ -43,11 +49,13 @@ class Entry:
         name: Its name in configurations and on the command line.
         origin: ``built in``, ``package NAME VERSION`` or ``file PATH``.
         load: Imports it.
+        module: The module that defines it, where ``bench.ground.code_digest`` starts.
     """
 
     name: str
     origin: str
     load: Callable[[], object]
+    module: str = ""
 
 
 @dataclass(frozen=True)
@@ -104,6 +112,10 @@ class Extensions(Generic[T]):
         """Where an extension comes from: ``built in``, a package or a file."""
         return self._entry(name).origin
 
+    def code_sha256(self, name: str) -> str:
+        """Hash of the code that an extension's results depend on; see ``code_digest``."""
+        return code_sha256(self._entry(name).module)
+
     def get(self, name: str) -> T:
         """The extension of that name.
 
@@ -114,22 +126,28 @@ class Extensions(Generic[T]):
             self._loaded[name] = self._usable(self._entry(name))
         return self._loaded[name]
 
+    def usable(self) -> dict[str, T]:
+        """Name -> extension, without those that ``get`` would refuse."""
+        found = {}
+        for name in self.names():
+            try:
+                found[name] = self.get(name)
+            except UsageError:  # whoever asks for it by name is told
+                continue
+        return found
+
     def shadowed(self) -> tuple[Refused, ...]:
         """Installed extensions that are not used because their name is taken."""
         return self._packages()[1]
 
-    def add_from(self, module: ModuleType, path: Path) -> tuple[str, ...]:
-        """Take what a plug-in file defines of this kind.
-
-        Returns:
-            The names that were added.
+    def entries_in(self, module: ModuleType, path: Path) -> dict[str, Entry]:
+        """What a plug-in file defines of this kind.
 
         Raises:
             UsageError: A name is taken, or an extension is incomplete.
         """
         entries = {}
         for name, value in self._found_in(module).items():
-            entry = Entry(name, f"file {path}", lambda value=value: value)  # type: ignore[misc]
             if name in self.entries():
                 raise UsageError(
                     f"its {self.kind} '{name}' has the name of one that is already there "
@@ -137,9 +155,13 @@ class Extensions(Generic[T]):
                     next_step=f"give your {self.kind} another name",
                 )
             self._check(value)
-            entries[name] = entry
+            load = partial(_itself, value)
+            entries[name] = Entry(name, f"file {path}", load, module.__name__)
+        return entries
+
+    def add(self, entries: Mapping[str, Entry]) -> None:
+        """Use these too."""
         self._from_files.update(entries)
-        return tuple(entries)
 
     def _entry(self, name: str) -> Entry:
         entries = self.entries()
@@ -167,7 +189,7 @@ class Extensions(Generic[T]):
             origin = _package_of(point)
             taken = self._built_in.get(point.name) or found.get(point.name)
             if taken is None:
-                found[point.name] = Entry(point.name, origin, point.load)
+                found[point.name] = Entry(point.name, origin, point.load, point.module)
             else:
                 reason = f"'{point.name}' is the name of another {self.kind} ({taken.origin})"
                 refused.append(Refused(self.kind, point.name, origin, reason))
@@ -198,7 +220,16 @@ def modules_of(package: str, attribute: str) -> list[Entry]:
 
 def _module_entry(module: str, attribute: str) -> Entry:
     name = module.rpartition(".")[2].replace("_", "-")
-    return Entry(name, BUILT_IN, lambda: getattr(importlib.import_module(module), attribute))
+    load = partial(_attribute, module, attribute)
+    return Entry(name, BUILT_IN, load, module)
+
+
+def _itself(value: object) -> object:
+    return value
+
+
+def _attribute(module: str, attribute: str) -> object:
+    return getattr(importlib.import_module(module), attribute)
 
 
 def constant(attribute: str, name_of: Callable[[object], str]) -> Callable[..., dict[str, object]]:
@@ -257,7 +288,7 @@ def _load_plugin(path: Path) -> None:
     if not path.is_file():
         raise UsageError("no such file")
     resolved = path.resolve()
-    module_name = f"bench_plugin_{hashlib.sha256(str(resolved).encode()).hexdigest()[:12]}"
+    module_name = f"{PLUGIN_FILE}{hashlib.sha256(str(resolved).encode()).hexdigest()[:12]}"
     if module_name in sys.modules:
         return
     spec = importlib.util.spec_from_file_location(module_name, resolved)
@@ -267,13 +298,15 @@ def _load_plugin(path: Path) -> None:
     sys.modules[module_name] = module
     try:
         spec.loader.exec_module(module)
-        added = [name for kind in kinds().values() for name in kind.add_from(module, path)]
-        if not added:
+        found = [(kind, kind.entries_in(module, path)) for kind in kinds().values()]
+        if not any(entries for _, entries in found):
             raise UsageError(
                 "it defines no extension",
                 allowed="a class that derives from methods.base.Method, or one of the constants "
                 "PIPELINE, DATASET, SETTING, LAUNCHER, REPORT, CLASS_TEXTS, METRIC",
             )
+        for kind, entries in found:
+            kind.add(entries)
     except BaseException:
         del sys.modules[module_name]
         raise

@@ -255,7 +255,7 @@ def _memory_held(process: int) -> int:
     try:
         fields = Path(f"/proc/{process}/statm").read_text().split()
     except OSError:
-        return 0  # it has ended, which shows at its pipe, or this is no Linux
+        return 0  # it has ended, which shows at its pipe, or this is not Linux
     return (int(fields[1]) - int(fields[2])) * os.sysconf("SC_PAGE_SIZE")
 
 

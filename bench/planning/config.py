@@ -145,10 +145,14 @@ class RunConfig(Frozen):
         like = self.methods[row].recipe_of
         rows = (row,) if like is None else (like, row)
         values: dict[str, Any] = {}
+        options: dict[str, Any] = {}
         sources: dict[str, str] = {}
         for name, rule in self.recipes.items():
             if rule.matches(rows=rows, setting=setting, dataset=dataset):
                 values.update(rule.values)
+                if isinstance(given := rule.values.get("pipeline_options"), Mapping):
+                    options.update(given)
+                    values["pipeline_options"] = dict(options)
                 sources.update(dict.fromkeys(rule.values, rule.source or name))
         try:
             return Recipe(**values, sources=sources)

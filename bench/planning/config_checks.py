@@ -176,6 +176,19 @@ def _some(name: str | None) -> list[str]:
     return [] if name is None else [name]
 
 
+def _cell_errors(config: RunConfig, row: str, setting: str, dataset: str) -> Sequence[str]:
+    import methods as methods_room
+    from bench.planning.preprocessing import pipeline_errors
+
+    try:
+        recipe = config.recipe_for(row, setting, dataset)
+    except ConfigError as error:
+        return error.errors
+    facts = methods_room.facts(config.methods[row].adapter)
+    errors = pipeline_errors(facts.preprocessing, recipe, trains=facts.trains)
+    return [f"recipe of {row} / {setting} / {dataset}: {text}" for text in errors]
+
+
 def _recipe_errors(config: RunConfig) -> list[str]:
     """Cells without a valid recipe; what is wrong in many of them alike is said once."""
     cells: dict[str, dict[str, None]] = {}
@@ -183,12 +196,9 @@ def _recipe_errors(config: RunConfig) -> list[str]:
         source = config.setting_options(setting).get("source")
         for row in config.rows(setting):
             for dataset in (*chosen.datasets, *_some(source)):
-                try:
-                    config.recipe_for(row, setting, dataset)
-                except ConfigError as error:
-                    for text in error.errors:
-                        cell, _, problem = text.partition(": ")
-                        cells.setdefault(problem, {})[cell] = None
+                for text in _cell_errors(config, row, setting, dataset):
+                    cell, _, problem = text.partition(": ")
+                    cells.setdefault(problem, {})[cell] = None
     return [
         f"{next(iter(alike))}: {problem}"
         + (f"; likewise in {len(alike) - 1} more cells" if len(alike) > 1 else "")

@@ -11,14 +11,16 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, field_validator
+from pydantic import Field, TypeAdapter, ValidationError
 
 from bench.clip.backbone_ref import BackboneRef
 from bench.data.lists.clips_ref import ClipsRef
+from bench.ground.errors import DataError
 from bench.ground.frozen import Frozen
 from bench.planning.recipe import Recipe
 
-FORMAT = 1
+FORMAT = 2
+"""Part of every key; raised when the engine's own code changes a number, see ``tests/numbers``."""
 
 TrainPolicy = Literal["error", "replace-within-class", "skip"]
 """What a training does about a clip that cannot be used."""
@@ -31,13 +33,17 @@ class MethodRef(Frozen):
     adapter: str
     options: dict[str, Any] = {}
     code_sha256: str = ""
-    plugins: tuple[str, ...] = ()
 
 
 class PreprocessingRef(Frozen):
-    """How frames reach the method; see ``methods.base.Preprocessing``."""
+    """How frames reach the method; see ``methods.base.Preprocessing``.
+
+    ``options`` are all those of the pipeline that matter to the job, defaults included.
+    """
 
     pipeline: str
+    options: dict[str, Any] = {}
+    code_sha256: str = ""
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
 
@@ -50,7 +56,7 @@ class ReleasedRef(Frozen):
 
 
 class _Job(Frozen):
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     method: MethodRef
     backbone: BackboneRef
     recipe: Recipe
@@ -67,6 +73,7 @@ class _Job(Frozen):
     released: ReleasedRef | None = Field(
         default=None, description="what is scored, or what the training starts from"
     )
+    plugins: tuple[str, ...] = Field(default=(), description="files that bring extensions")
     threads: int = Field(default=1, description="torch threads on CPU")
     workers: int = Field(default=0, description="decoding processes")
     policy: str = Field(default="error", description="what becomes of clips that cannot be used")
@@ -106,12 +113,6 @@ class TrainJob(_Job):
     policy: TrainPolicy = "error"
     parent: str | None = Field(default=None, description="key of the training it starts from")
 
-    @field_validator("policy", mode="before")
-    @classmethod
-    def _as_once_called(cls, value: object) -> object:
-        """Trainings once had the names of evaluation; both left bad clips out."""
-        return "skip" if value in ("exclude", "count-as-wrong") else value
-
     @property
     def starts_from(self) -> str | None:
         """The parent's key, or the hash of the released file; None: CLIP."""
@@ -134,6 +135,7 @@ class EvaluateJob(_Job):
     policy: Literal["error", "count-as-wrong", "exclude"] = "error"
     parent: str | None = Field(default=None, description="key of the training, None for CLIP")
     metrics: tuple[str, ...] = ("top1", "top5")
+    metrics_code_sha256: dict[str, str] = {}
     overlap: int = Field(
         default=0, description="scored clips that were trained on; only where that was allowed"
     )
@@ -146,7 +148,6 @@ class EvaluateJob(_Job):
             "num_frames": recipe.num_frames,
             "image_size": recipe.image_size,
             "precision": recipe.precision,
-            "frame_stride": recipe.frame_stride,
             "views": [recipe.views_clips, recipe.views_crops],
         }
         random_views = {"seed": self.seed} if recipe.views_clips > 1 else {}
@@ -155,6 +156,7 @@ class EvaluateJob(_Job):
             "kind": "evaluate",
             "parent": self.parent,
             "metrics": list(self.metrics),
+            "metrics_code": self.metrics_code_sha256,
             **random_views,
         }
 
@@ -164,8 +166,21 @@ JobAdapter: TypeAdapter[TrainJob | EvaluateJob] = TypeAdapter(Job)
 
 
 def load_job(path: Path) -> TrainJob | EvaluateJob:
-    """Read a ``job.json``."""
-    return JobAdapter.validate_json(path.read_bytes())
+    """Read a ``job.json``.
+
+    Raises:
+        DataError: It is damaged, or of another version of the project.
+    """
+    try:
+        return JobAdapter.validate_json(path.read_bytes())
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(map(str, problem["loc"]))
+        raise DataError(
+            f"{path} is not a job of this version",
+            got=f"{where}: {problem['msg']}" if where else problem["msg"],
+            next_step="'bench run' plans and runs it again",
+        ) from error
 
 
 def job_name(job: TrainJob | EvaluateJob) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,15 @@ from bench.clip.weights import file_sha256
 from bench.data.lists.clip_lists import check_disjoint
 from bench.data.lists.clips_ref import ClipsRef
 from bench.data.lists.sources import DatasetSource, MissingDataError
+from bench.data.pipelines import EXTENSIONS as PIPELINES
 from bench.ground.errors import ConfigError
 from bench.ground.seeds import derive_seed
+from bench.metrics import metrics_code_sha256
 from bench.planning import graph
 from bench.planning.config import RunConfig
-from bench.planning.jobs import EvaluateJob, MethodRef, PreprocessingRef, ReleasedRef, TrainJob
+from bench.planning.jobs import EvaluateJob, MethodRef, ReleasedRef, TrainJob
 from bench.planning.plan_header import plan_file
+from bench.planning.preprocessing import preprocessing_ref
 from bench.planning.recipe import Recipe
 from bench.planning.row_facts import RowFacts, row_facts
 from bench.planning.selection import Cell, Selection
@@ -99,6 +103,10 @@ class _Builder:
         self.catalogue = self.config.catalogue
         self.plugins = tuple(absolute(plugin) for plugin in self.config.plugins)
         self.backbone, self.weights_needed = backbone_of(self.config)
+        # A plan asks for the same code hundreds of times.
+        self._method_code = cache(methods_room.EXTENSIONS.code_sha256)
+        self._pipeline_code = cache(PIPELINES.code_sha256)
+        self._metrics_code = cache(metrics_code_sha256)
         self._facts: dict[str, RowFacts] = {}
         self._methods: dict[tuple[str, str], MethodRef] = {}
         self._recipes: dict[tuple[str, str, str], Recipe] = {}
@@ -148,11 +156,12 @@ class _Builder:
         row = self.row(trial.method)
         released, no_file = self._released(row.released)
         job = EvaluateJob(
-            **self._common(trial.method, trial.setting, recipe, clips),
+            **self._common(trial.method, trial.setting, recipe, clips, training=False),
             seed=seed,
             policy=self.config.policy,
             parent=parent,
             metrics=wanted.metrics,
+            metrics_code_sha256=self._metrics_code(wanted.metrics),
             overlap=overlap,
             released=released,
         )
@@ -211,7 +220,7 @@ class _Builder:
                 clip_list=wanted.clip_list,
                 repeat=wanted.repeat,
             )
-            common = self._common(wanted.method, wanted.setting, recipe, clips)
+            common = self._common(wanted.method, wanted.setting, recipe, clips, training=True)
             released, no_file = self._released(self.row(wanted.method).starts_from_released)
             job = TrainJob(
                 **common,
@@ -242,17 +251,21 @@ class _Builder:
                 self.needs[key] = missing
         return key
 
-    def _common(self, row: str, setting: str, recipe: Recipe, clips: ClipsRef) -> dict[str, Any]:
-        preprocessing = self.row(row).facts.preprocessing
+    def _common(
+        self, row: str, setting: str, recipe: Recipe, clips: ClipsRef, *, training: bool
+    ) -> dict[str, Any]:
+        chosen = self.row(row).facts.preprocessing
+        code = self._pipeline_code(chosen.pipeline)
         return {
             "method": self._method(row, setting),
             "backbone": self.backbone,
             "recipe": recipe,
-            "preprocessing": PreprocessingRef(**vars(preprocessing)),
+            "preprocessing": preprocessing_ref(chosen, recipe, training=training, code_sha256=code),
             "clips": clips,
             "cache": str(self.cache),
             "keep_frames": self.config.cache_frames,
             "cache_limit": self.config.cache_limit,
+            "plugins": self.plugins,
             "threads": self.config.threads,
             "workers": self.config.workers,
         }
@@ -266,8 +279,7 @@ class _Builder:
                 row=row,
                 adapter=chosen.adapter,
                 options={**facts.options, **self.config.options_for(row, setting)},
-                code_sha256=methods_room.code_sha256(chosen.adapter),
-                plugins=self.plugins,
+                code_sha256=self._method_code(chosen.adapter),
             )
         return self._methods[wanted]
 

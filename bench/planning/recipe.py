@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -17,7 +17,7 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    num_frames: int = Field(ge=1, description="frames a view, T")
+    num_frames: int = Field(ge=1, description="frames per view, T")
     image_size: int = Field(ge=8, description="side of the square crop in pixels, S")
     epochs: int = Field(ge=1)
     updates: int | None = Field(
@@ -39,41 +39,28 @@ class Recipe(BaseModel):
     betas: tuple[float, float] = (0.9, 0.98)
     eps: float = 1e-8
 
-    micro_batch: int = Field(default=4, ge=1, description="clips a GPU and forward pass")
-    accumulation: int = Field(default=1, ge=1, description="micro-batches an update")
+    micro_batch: int = Field(default=4, ge=1, description="clips per GPU and forward pass")
+    accumulation: int = Field(default=1, ge=1, description="micro-batches per update")
     replicas: int = Field(default=8, ge=1, description="GPUs of the original run")
 
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
     mixup_alpha: float = Field(default=0.8, ge=0)
     cutmix_alpha: float = Field(default=1.0, ge=0)
     cutmix_prob: float = Field(default=0.5, ge=0, le=1, description="cutmix instead of mixup")
-    color_jitter: float = Field(default=0.8, ge=0, le=1, description="probability a clip")
-    gray_scale: float = Field(default=0.2, ge=0, le=1, description="probability a clip")
-    flip: float = Field(default=0.5, ge=0, le=1, description="probability a clip")
-    randaug_ops: int = Field(
-        default=0, ge=0, description="RandAugment operations a frame; only ActionCLIP's pipeline"
-    )
-    randaug_magnitude: float = Field(default=0, ge=0, le=30, description="RandAugment's strength")
-    frame_stride: int | None = Field(
-        default=None,
-        ge=0,
-        description="frames from one sampled frame to the next; 0: one from each of T segments; "
-        "None: the pipeline's own; only Vita-CLIP's pipeline takes a number",
-    )
-    smallest_crop: float | None = Field(
-        default=None,
-        gt=0,
-        le=1,
-        description="smallest random crop as a share of the frame's area; None: the pipeline's "
-        "own; only Vita-CLIP's pipeline takes a number",
+    color_jitter: float = Field(default=0.8, ge=0, le=1, description="probability per clip")
+    gray_scale: float = Field(default=0.2, ge=0, le=1, description="probability per clip")
+    flip: float = Field(default=0.5, ge=0, le=1, description="probability per clip")
+    pipeline_options: dict[str, Any] = Field(
+        default_factory=dict,
+        description="values for options of the method's pipeline, see 'bench pipelines'",
     )
 
     precision: Literal["fp32", "amp-fp16", "amp-bf16"] = Field(
         default="amp-fp16",
         description="amp-fp16: autocast + GradScaler on CUDA; on CPU it falls back to fp32",
     )
-    views_clips: int = Field(default=1, ge=1, description="temporal clips a video at test time")
-    views_crops: int = Field(default=1, ge=1, description="spatial crops a video at test time")
+    views_clips: int = Field(default=1, ge=1, description="temporal clips per video at test time")
+    views_crops: int = Field(default=1, ge=1, description="spatial crops per video at test time")
     sources: dict[str, str] = Field(
         default_factory=dict,
         description="field -> where its value comes from (paper, authors' repository, inferred)",
@@ -105,5 +92,8 @@ class Recipe(BaseModel):
         return self.micro_batch * self.replicas * self.accumulation
 
     def identity(self) -> dict[str, object]:
-        """What a job's key is made from: every value, no provenance."""
-        return self.model_dump(mode="json", exclude={"sources"})
+        """What a job's key is made from: every value once, no provenance.
+
+        The pipeline's options are in the job's ``preprocessing``, with their defaults.
+        """
+        return self.model_dump(mode="json", exclude={"sources", "pipeline_options"})

@@ -21,8 +21,8 @@ from torch import Tensor
 from bench.data.lists.clips import ClipSet
 from bench.data.loading.clip_loader import ClipLoader, LoadedClip
 from bench.engine.build import build_method, evaluation_pipeline, training_pipeline
-from bench.engine.frames import Normaliser
 from bench.engine.heartbeat import Heartbeat
+from bench.engine.normaliser import Normaliser
 from bench.engine.precision import pick_device, resolve_precision
 from bench.engine.scoring.evaluate import Scorer, fuse_views
 from bench.engine.shortcuts import Shortcuts

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from safetensors.numpy import save
 
-from bench.data.pipelines.base import PipelineSpec, build
+from bench.data.pipelines import EXTENSIONS, build
+from bench.data.pipelines.base import PipelineSpec
 from bench.ground.errors import UsageError
 from bench.ground.files import write_whole
 from bench.ground.seeds import seed_everything
+
+_RELEASED: dict[str, Any] = {"color_jitter": 0.8, "gray_scale": 0.2, "flip": 0.5}
+"""Probabilities of the released configurations."""
 
 
 def dump_frames(
@@ -37,7 +41,7 @@ def dump_frames(
         mode: ``train`` augments with the released probabilities.
         seed: Seeds Python, numpy and torch before the pipeline is called; None leaves them.
         out: A safetensors file; N = crops * clips * T with the crop outermost.
-        pipeline: Name of a module in ``bench/data/pipelines``.
+        pipeline: Name of a pipeline.
 
     Raises:
         DecodeError: The file gives no usable frames.
@@ -54,8 +58,9 @@ def dump_frames(
     _at_least("--size", size, 8)
     _at_least("the number of clips in --views", clips, 1)
     spec = PipelineSpec(pipeline, mode, num_frames, size, clips, crops)
-    if mode == "train":  # with the probabilities of the released configurations
-        spec = replace(spec, color_jitter=0.8, gray_scale=0.2, flip=0.5)
+    if mode == "train":
+        has = EXTENSIONS.get(pipeline).augmentations
+        spec = replace(spec, **{name: _RELEASED[name] for name in has})
     run = build(spec)
     if seed is not None:
         seed_everything(seed)

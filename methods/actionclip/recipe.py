@@ -39,7 +39,11 @@ RECIPES = dict(
         settings=["zero-shot", "fully-supervised"],
         methods=["actionclip", "actionclip-meanp"],
         source="inferred: ActionCLIP's Kinetics configuration (8 frames, B/32) at 32 frames, B/16",
-        values=dict(num_frames=32, micro_batch=128, randaug_ops=2, randaug_magnitude=9),
+        values=dict(
+            num_frames=32,
+            micro_batch=128,
+            pipeline_options=dict(randaug_ops=2, randaug_magnitude=9),
+        ),
     ),
     actionclip_views=dict(
         settings=["fully-supervised"],

@@ -73,8 +73,7 @@ def test_the_example_trains_and_is_scored(plugin: Path, world: World, tmp_path: 
 
 
 def _with_plugin(job, plugin):  # type: ignore[no-untyped-def]
-    method = job.method.model_copy(update={"plugins": (str(plugin),)})
-    return job.model_copy(update={"method": method})
+    return job.model_copy(update={"plugins": (str(plugin),)})
 
 
 def test_the_test_of_the_page_passes(plugin: Path, monkeypatch: pytest.MonkeyPatch) -> None:

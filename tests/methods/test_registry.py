@@ -53,7 +53,7 @@ def test_names_and_facts_come_without_torch() -> None:
         "import sys, methods\n"
         "facts = [methods.facts(name) for name in methods.names()]\n"
         "print([f.supports('few-shot', 'ssv2') for f in facts][:4])\n"
-        "print(len(methods.code_sha256('vifi-clip')))\n"
+        "print(len(methods.EXTENSIONS.code_sha256('vifi-clip')))\n"
         "heavy = ('torch', 'numpy', 'pandas', 'mmengine', 'open_clip')\n"
         "print([name for name in heavy if name in sys.modules])\n"
     )
@@ -127,9 +127,11 @@ def test_a_broken_plugin_is_reported_and_the_rest_load(tmp_path: Path) -> None:
     assert methods.facts("plugin-mine").summary == "ours"
     made = methods.create("plugin-mine", clip=tiny_clip(), class_names=["a"], num_frames=8, depth=3)
     assert made.depth == 3  # type: ignore[attr-defined]
-    before = methods.code_sha256("plugin-mine")
-    good.write_text(good.read_text() + "\n# changed\n")
-    assert methods.code_sha256("plugin-mine") != before
+    before = methods.EXTENSIONS.code_sha256("plugin-mine")
+    good.write_text(good.read_text() + "\n# A remark.\n")
+    assert methods.EXTENSIONS.code_sha256("plugin-mine") == before
+    good.write_text(good.read_text() + "\nCHANGED = True\n")
+    assert methods.EXTENSIONS.code_sha256("plugin-mine") != before
 
 
 def _install(folder: Path, name: str, value: str) -> None:
@@ -176,4 +178,4 @@ def test_installed_packages_bring_adapters(
 
 
 def test_code_hashes_tell_adapters_apart() -> None:
-    assert len({methods.code_sha256(name) for name in BUILT_IN}) == len(BUILT_IN)
+    assert len({methods.EXTENSIONS.code_sha256(name) for name in BUILT_IN}) == len(BUILT_IN)

@@ -1,7 +1,7 @@
 """Evaluation frames on disk, one file a clip, shared by all methods that sample and crop alike.
 
 A file is written under another name and moved, so that readers never see half of one; a checksum
-inside tells a damaged file, which is made anew. The cache is only ever a saving: when the disk is
+inside tells a damaged file, which is made again. The cache is only ever a saving: when the disk is
 full, there is no room or the folder cannot be written, frames are computed as without it.
 """
 
@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from bench.data.kept.cache_room import CacheRoom
+from bench.data.kept.limited_folder import LimitedFolder
+from bench.data.pipelines import EXTENSIONS
 from bench.data.pipelines.base import ClipFrames, Pipeline, PipelineSpec
 from bench.data.video import decode
 from bench.data.video.storage import locate
@@ -43,7 +44,7 @@ class CachedPipeline:
         self.hits = 0
         self._pipeline = pipeline
         self._folder = folder / fingerprint(pipeline.spec)
-        self._room = CacheRoom(folder, limit)
+        self._room = LimitedFolder(folder, limit)
 
     def __call__(self, path: Path) -> ClipFrames:
         """Frames of one video, from the cache where it has them.
@@ -78,7 +79,8 @@ class CachedPipeline:
 
 def fingerprint(spec: PipelineSpec) -> str:
     """Name of everything but the clip that decides the frames: spec, code and libraries."""
-    facts = {"spec": spec.fingerprint(), "code": _code(spec.name), "versions": _versions()}
+    code = EXTENSIONS.code_sha256(spec.name)
+    facts = {"spec": spec.fingerprint(), "code": code, "versions": _versions()}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -86,17 +88,6 @@ def fingerprint(spec: PipelineSpec) -> str:
 def _versions() -> dict[str, str]:
     libraries = ("mmaction2", "mmcv-lite", "opencv-python", "numpy", "pillow", "torchvision")
     return {**decode.versions(), **{name: metadata.version(name) for name in libraries}}
-
-
-@cache
-def _code(pipeline: str) -> str:
-    here = Path(__file__).resolve().parents[1]
-    files = (
-        here / "video" / "decode.py",
-        here / "pipelines" / "transforms" / "frames.py",
-        here / "pipelines" / f"{pipeline}.py",
-    )
-    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def _serialise(clip: ClipFrames) -> bytes:
@@ -125,9 +116,9 @@ def _read(entry: Path) -> ClipFrames | None:
     except FileNotFoundError:
         return None
     except (SafetensorError, OSError, KeyError, TypeError) as error:
-        _log.warning("cached frames %s are damaged (%s); made anew", entry, error)
+        _log.warning("cached frames %s are damaged (%s); made again", entry, error)
         return None
     if checksum != _checksum(clip.frames, clip.frame_inds):
-        _log.warning("cached frames %s are damaged (checksum); made anew", entry)
+        _log.warning("cached frames %s are damaged (checksum); made again", entry)
         return None
     return clip

@@ -1,7 +1,7 @@
 """A video file to RGB frames: decord first, PyAV where decord cannot.
 
 Every way a file can be unusable has a reason code, so that a result can say how many clips it
-rests on and why the others are missing. Nothing is replaced: a clip either gives exactly the
+is based on and why the others are missing. Nothing is replaced: a clip either gives exactly the
 frames that were asked for or raises ``DecodeError``.
 
 Decoding runs in C code that cannot be interrupted from Python. A file that makes a decoder hang is
@@ -50,7 +50,7 @@ MEANING: dict[Reason, str] = {
     "directory": "this is a folder, not a file",
     "not_readable": "the file may not be read",
     "empty": "the file has zero bytes",
-    "not_video": "the file is no video",
+    "not_video": "the file is not a video",
     "no_video_stream": "the file has no video stream",
     "truncated": "the file ends before its container does",
     "decode_failed": "the video is damaged",

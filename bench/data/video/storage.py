@@ -204,7 +204,7 @@ def _read_index(file: Path, mtime_ns: int, size: int) -> dict[str, ShardEntry]:
     rows = csv.reader(io.StringIO(text, newline=""))
     if tuple(next(rows, ())) != COLUMNS:
         raise DataError(
-            f"{file.name} is no index of shards",
+            f"{file.name} is not an index of shards",
             got=str(file),
             allowed="a first line " + ",".join(COLUMNS),
             next_step="bench data shard --videos <folder> --out <folder> writes one",
@@ -218,7 +218,7 @@ def _read_index(file: Path, mtime_ns: int, size: int) -> dict[str, ShardEntry]:
             raise DataError(f"{file.name}, line {rows.line_num}: no row", got=str(row)) from error
         if Path(shard).name != shard or offset < tarfile.BLOCKSIZE:
             raise DataError(
-                f"{file.name}, line {rows.line_num}: the shard is no file beside the index",
+                f"{file.name}, line {rows.line_num}: the shard is not a file beside the index",
                 got=str(row),
             )
         entries[path] = ShardEntry(shard, offset, length, changed)

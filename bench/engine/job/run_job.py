@@ -22,7 +22,7 @@ from results.run.records import EvaluationRecord, Failure, RecordAdapter, TrainR
 from results.run.store import FAILURE, LOCK, RESULT
 
 _HEAVY = (
-    "bench.data.pipelines.vificlip",
+    "bench.data.pipelines.vificlip.frames",
     "bench.engine.scoring.evaluate",
     "bench.engine.training.train",
     "open_clip",
@@ -48,7 +48,7 @@ class Exit(IntEnum):
     """Another process is at this job; nothing was done."""
     DISK_FULL = 74
     STOPPED = 75
-    """Stopped by a signal, state saved; run it again to go on. No failure."""
+    """Stopped by a signal, state saved; run it again to continue. No failure."""
 
 
 _REASONS = {
@@ -131,7 +131,7 @@ def _run(job_json: Path, folder: Path) -> int:
         with StopRequest() as stop:
             record = _execute(job, folder, stop)
     except (Interrupted, KeyboardInterrupt) as error:
-        print(f"{job_name(job)}: {error or 'stopped'}; run it again to go on", flush=True)
+        print(f"{job_name(job)}: {error or 'stopped'}; run it again to continue", flush=True)
         return Exit.STOPPED
     except Exception as error:
         return _fail(folder, job.key, error)

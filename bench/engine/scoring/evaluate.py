@@ -19,17 +19,17 @@ from bench.data.loading.clip_loader import ClipLoader, LoadedClip
 from bench.engine.bad_clips import BadClips
 from bench.engine.build import Built, build_method, evaluation_pipeline
 from bench.engine.feature_cache import FeatureCache, feature_space, may_share
-from bench.engine.frames import Normaliser
 from bench.engine.heartbeat import Heartbeat
+from bench.engine.initial_weights import fill_for_scoring
+from bench.engine.normaliser import Normaliser
 from bench.engine.precision import Precision, pick_device, resolve_precision
 from bench.engine.provenance import Stopwatch, provenance
-from bench.engine.scoring.metrics import check_metrics, compute_metrics
 from bench.engine.shortcuts import Shortcuts
-from bench.engine.starting import fill_for_scoring
 from bench.engine.stopping import StopRequest
 from bench.ground.errors import DataError
 from bench.ground.files import write_atomically
 from bench.ground.seeds import derive_seed, seed_everything
+from bench.metrics import check_metrics, compute_metrics
 from bench.planning.jobs import EvaluateJob
 from results.run.ranks import ranks
 from results.run.records import BadClip, EvaluationRecord, Protocol
@@ -65,9 +65,9 @@ def run_evaluation(
     """
     watch = Stopwatch()
     torch.set_num_threads(job.threads)
-    check_metrics(job.metrics)
     clips = load_clips(job.clips, policy=job.policy)
     built = _build(job, clips, parents)
+    check_metrics(job.metrics)
     precision = resolve_precision(job.recipe.precision, pick_device())
     scorer = Scorer(job, built, clips, precision, shortcuts or Shortcuts.from_environment())
     heartbeat = Heartbeat(folder)
@@ -140,7 +140,7 @@ class Scorer:
         self._pipeline = evaluation_pipeline(job, cached=shortcuts.frame_cache and job.keep_frames)
         self._normalise = Normaliser(job.preprocessing, precision.device)
         self._views = self._pipeline.spec.views
-        self._text = self._encode_text() if shortcuts.text_once_a_list else None
+        self._text = self._encode_text() if shortcuts.text_once_per_list else None
         self._cache = self._open_cache(built) if shortcuts.shared_features else None
         self._rows: dict[str, NDArray[np.float32]] = {}
         self.bad = BadClips(clips, job.policy)

@@ -19,22 +19,22 @@ from bench.data.lists.clips_ref import ClipsRef
 from bench.engine.build import build_method
 from bench.engine.checkpoint import WEIGHTS
 from bench.engine.heartbeat import Heartbeat
+from bench.engine.initial_weights import fill_for_scoring
 from bench.engine.precision import pick_device, resolve_precision
 from bench.engine.scoring.evaluate import Scored, Scorer
 from bench.engine.shortcuts import Shortcuts
-from bench.engine.starting import fill_for_scoring
 from bench.engine.stopping import StopRequest
 from bench.ground.errors import DataError, UsageError
 from bench.planning.config import RunConfig
 from bench.planning.jobs import (
     EvaluateJob,
     MethodRef,
-    PreprocessingRef,
     ReleasedRef,
     TrainJob,
     load_job,
 )
 from bench.planning.plan import backbone_of
+from bench.planning.preprocessing import preprocessing_ref
 from bench.planning.row_facts import RowFacts, row_facts
 from results.run.store import JOB
 
@@ -77,7 +77,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Predictions:
-    """All videos, and what the probabilities rest on.
+    """All videos, and what the probabilities are based on.
 
     Attributes:
         method: Adapter.
@@ -141,7 +141,7 @@ def from_training(folder: Path) -> Predictor:
     return Predictor(found, parents, named if released is None else released.path)
 
 
-_SHARED = ("method", "backbone", "recipe", "preprocessing", "seed", "threads", "workers")
+_SHARED = ("method", "backbone", "recipe", "preprocessing", "seed", "plugins", "threads", "workers")
 
 
 def _weights_of(row: RowFacts, checkpoint: Path | None) -> Path | None:
@@ -170,7 +170,7 @@ def from_config(
         name: A row of it.
         setting: Whose recipe and options are taken.
         checkpoint: The file, for a method that is trained.
-        num_frames: Frames a view; None: the recipe's.
+        num_frames: Frames per view; None: the recipe's.
 
     Raises:
         UsageError: The method is trained and no checkpoint is given, or the other way round.
@@ -188,14 +188,14 @@ def from_config(
             row=name,
             adapter=adapter,
             options={**row.facts.options, **config.options_for(name, setting)},
-            code_sha256=methods_room.code_sha256(adapter),
-            plugins=tuple(str(Path(plugin).absolute()) for plugin in config.plugins),
+            code_sha256=methods_room.EXTENSIONS.code_sha256(adapter),
         ),
         backbone=backbone,
         recipe=recipe,
-        preprocessing=PreprocessingRef(**vars(row.facts.preprocessing)),
+        preprocessing=preprocessing_ref(row.facts.preprocessing, recipe, training=False),
         clips=_CLIPS,
         seed=0,
+        plugins=tuple(str(Path(plugin).absolute()) for plugin in config.plugins),
         threads=config.threads,
         workers=config.workers,
         policy="exclude",

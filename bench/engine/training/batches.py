@@ -52,11 +52,11 @@ class MicroStep:
 
 @dataclass(frozen=True)
 class Counting:
-    """How many steps an epoch has.
+    """How many steps there are per epoch.
 
     Attributes:
         micro_steps: n of the schedule: batches a replica, leftovers included.
-        updates: Optimiser steps an epoch.
+        updates: Optimiser steps per epoch.
         discarded: Batches a replica at the end of the epoch that reach no update.
     """
 
@@ -69,14 +69,14 @@ def count_steps(num_clips: int, recipe: Recipe) -> Counting:
     """Steps of one epoch over ``num_clips`` clips.
 
     Raises:
-        DataError: The list is too short for a single update an epoch.
+        DataError: The list is too short for a single update per epoch.
     """
     shard = math.ceil(num_clips / recipe.replicas)
     micro_steps = shard // recipe.micro_batch
     updates = micro_steps // recipe.accumulation
     if updates == 0:
         raise DataError(
-            "the clip list is too short for one update an epoch",
+            "the clip list is too short for one update per epoch",
             got=(
                 f"{num_clips} clips: {shard} for each of {recipe.replicas} replicas, "
                 f"{micro_steps} whole batches of {recipe.micro_batch}, "
@@ -102,7 +102,7 @@ def epoch_updates(
         epoch: 0-based.
 
     Raises:
-        DataError: The list is too short for a single update an epoch.
+        DataError: The list is too short for a single update per epoch.
     """
     counting = count_steps(num_clips, recipe)
     shards = _shards(num_clips, recipe.replicas, derive_seed(use="order", seed=seed, epoch=epoch))

@@ -1,6 +1,6 @@
 """A plain cosine, a new rate every update, no warm-up (Efficient-Prompt, Vita-CLIP).
 
-Both originals step torch's cosine annealing once an update: update k (0-based) runs at
+Both originals step torch's cosine annealing once per update: update k (0-based) runs at
 ``floor + (peak - floor) * (1 + cos(pi * k / length)) / 2``.
 """
 
@@ -20,7 +20,7 @@ class CosineSchedule:
         optimizer: Groups with ``lr`` at the peak.
         recipe: Peak, floor, and the length of the cosine (``cosine_updates``; without it, the
             whole training).
-        micro_steps: Micro-steps an epoch, leftovers included.
+        micro_steps: Micro-steps per epoch, leftovers included.
     """
 
     def __init__(self, optimizer: Optimizer, recipe: Recipe, micro_steps: int) -> None:

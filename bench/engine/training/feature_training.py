@@ -25,10 +25,11 @@ from torch import Tensor
 
 from bench.data.lists.clips import ClipSet
 from bench.data.loading.clip_loader import ClipLoader, LoadedClip, seeded, training_seed
-from bench.data.pipelines.base import Pipeline, PipelineSpec, build, gives_every_frame
+from bench.data.pipelines import EXTENSIONS, build
+from bench.data.pipelines.base import AUGMENTATIONS, Pipeline, PipelineSpec
 from bench.engine.build import Built, training_pipeline
 from bench.engine.feature_cache import FeatureCache, feature_space
-from bench.engine.frames import Normaliser
+from bench.engine.normaliser import Normaliser
 from bench.engine.precision import Precision
 from bench.engine.shortcuts import Shortcuts
 from bench.engine.training.mixing import mixes
@@ -53,13 +54,13 @@ class _Sampler(Pipeline, Protocol):
 def may_train_on_features(method: Method, job: TrainJob) -> bool:
     """Whether nothing but the choice of frames changes from epoch to epoch."""
     recipe = job.recipe
-    augmented = recipe.color_jitter or recipe.gray_scale or recipe.flip or recipe.randaug_ops
+    augmented = any(getattr(recipe, name) for name in AUGMENTATIONS)
     return (
         method.trains_on_features
         and bool(job.cache)
         and not augmented
         and not mixes(recipe)
-        and gives_every_frame(job.preprocessing.pipeline)
+        and EXTENSIONS.get(job.preprocessing.pipeline).gives_every_frame
     )
 
 
@@ -71,7 +72,7 @@ class Inputs:
         loader: Gives the clips of each micro-step.
         together: From what it gives of several clips to what ``loss`` takes, on the device.
         loss: Of that, targets [B] or [B,C], and text features or None.
-        chunk: Clips that go through the model at once; 0: has yet to be found.
+        chunk: Clips that go through the model at once; 0: not known yet.
     """
 
     loader: ClipLoader | FeatureLoader
@@ -106,7 +107,7 @@ class FeatureLoader:
     """Stands in for a ``ClipLoader`` in training: clips come as features instead of frames.
 
     A clip that does not give all its frames, or whose features find no room, is loaded as without
-    this, in every epoch: the frames that are drawn may well be sound.
+    this, in every epoch: the frames that are drawn may be sound.
 
     Args:
         job: The training.
@@ -132,7 +133,13 @@ class FeatureLoader:
         self._method, self._precision, self._normalise = built.method, precision, normalise
         self._sampler = cast("_Sampler", training_pipeline(job))
         self._drawn = self._frames(job.workers)
-        self._spec = PipelineSpec(job.preprocessing.pipeline, "every", 1, job.recipe.image_size)
+        self._spec = PipelineSpec(
+            job.preprocessing.pipeline,
+            "every",
+            num_frames=1,
+            image_size=job.recipe.image_size,
+            options=job.preprocessing.options,
+        )
         space = feature_space(built.method, built.backbone, job, self._spec, precision)
         folder = Path(job.cache) / "frame-features"
         self._cache = FeatureCache(folder, space, seed=None, limit=job.cache_limit)

@@ -28,7 +28,7 @@ class UpdateSchedule:
     Args:
         optimizer: Groups with ``lr`` at the peak.
         recipe: Epochs, warm-up and floor.
-        micro_steps: Micro-steps an epoch, leftovers included.
+        micro_steps: Micro-steps per epoch, leftovers included.
     """
 
     def __init__(self, optimizer: Optimizer, recipe: Recipe, micro_steps: int) -> None:

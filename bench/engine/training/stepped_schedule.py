@@ -3,7 +3,7 @@
 Specification: github.com/sallymmx/ActionCLIP, commit 31c34df, ``utils/lr_scheduler.py`` and the
 loop of ``train.py``, which asks for a rate before the first update of an epoch and then before
 every tenth. The warm-up starts at 0, so the first nine updates of a training have the rate 0; with
-fewer than ten updates an epoch the rate stands still within it, and the first epoch is one at 0.
+fewer than ten updates per epoch the rate stands still within it, and the first epoch is one at 0.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class SteppedSchedule:
     Args:
         optimizer: Groups with ``lr`` at the peak.
         recipe: Epochs and warm-up.
-        micro_steps: Micro-steps an epoch, leftovers included.
+        micro_steps: Micro-steps per epoch, leftovers included.
     """
 
     def __init__(self, optimizer: Optimizer, recipe: Recipe, micro_steps: int) -> None:

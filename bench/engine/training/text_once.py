@@ -1,4 +1,4 @@
-"""The text tower once an update instead of once a forward pass, with the same gradients.
+"""The text tower once per update instead of once per forward pass, with the same gradients.
 
 All forward passes of an update see the same weights, hence the same text. Their losses run back
 as far as the text features; the summed gradient then runs through the text tower once, which is

@@ -26,10 +26,10 @@ from bench.engine import checkpoint
 from bench.engine.bad_clips import TRAINING_CHOICES
 from bench.engine.build import build_method
 from bench.engine.heartbeat import Heartbeat
+from bench.engine.initial_weights import inherit
 from bench.engine.precision import pick_device, resolve_precision
 from bench.engine.provenance import Stopwatch, provenance
 from bench.engine.shortcuts import Shortcuts
-from bench.engine.starting import inherit
 from bench.engine.stopping import Interrupted, StopRequest
 from bench.engine.training.batches import Counting, MicroStep, count_steps, epoch_updates
 from bench.engine.training.chunks import choose_chunk, split
@@ -214,7 +214,7 @@ class TrainingRun:
         text = TextOfUpdate(
             self.method,
             self.precision,
-            enabled=self.shortcuts.text_once_an_update and not self.method.loss_spans_update,
+            enabled=self.shortcuts.text_once_per_update and not self.method.loss_spans_update,
             seed=self._seed("text", epoch=epoch, update=number),
         )
         losses, clips = [], 0

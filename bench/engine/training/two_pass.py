@@ -1,9 +1,10 @@
 """A loss over all clips of an update, for any number of clips in any memory.
 
-Such a loss (``Method.loss_spans_update``) is no sum over micro-batches. But it sees the clips only
-through their features, so the chain rule can be cut there: features of every part without a graph;
-the loss of all features, which gives each of them its gradient; then every part once more, with a
-graph, to carry its gradients into the weights. The last part's graph is kept from the first pass.
+Such a loss (``Method.loss_spans_update``) is not a sum over micro-batches. But it sees the clips
+only through their features, so the chain rule can be cut there: features of every part without a
+graph; the loss of all features, which gives each of them its gradient; then every part once more,
+with a graph, to carry its gradients into the weights. The last part's graph is kept from the first
+pass.
 """
 
 from __future__ import annotations

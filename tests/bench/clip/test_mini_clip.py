@@ -18,7 +18,8 @@ from bench.clip.mini_clip.tokens import expand_token_rows, untrained_rows
 from bench.data.mini_world.annotations import plans
 from bench.data.mini_world.classes import EVERY_CLASS
 from bench.data.mini_world.scenes import COLOURS, SHAPES
-from bench.data.pipelines.base import PipelineSpec, build
+from bench.data.pipelines import build
+from bench.data.pipelines.base import PipelineSpec
 from methods.facts import IMAGENET
 
 

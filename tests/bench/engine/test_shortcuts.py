@@ -16,8 +16,8 @@ from bench.engine.scoring.evaluate import run_evaluation
 from bench.engine.shortcuts import Shortcuts
 from bench.engine.training.train import run_training
 from bench.ground.errors import UsageError
-from bench.planning.jobs import PreprocessingRef
-from tests.bench.engine.world import World
+from bench.ground.extensions import BUILT_IN
+from tests.bench.engine.world import World, frames_of
 from tests.tiny_clip import tiny_clip
 
 UNMIXED = {"label_smoothing": 0.0, "mixup_alpha": 0.0, "cutmix_alpha": 0.0}
@@ -25,7 +25,7 @@ UNCHANGED = {"color_jitter": 0.0, "gray_scale": 0.0, "flip": 0.0}
 RECIPES: dict[str, dict[str, Any]] = {
     "actionclip": UNMIXED,
     "a5": {**UNMIXED, **UNCHANGED},
-    "vita-clip": {**UNMIXED, **UNCHANGED, "frame_stride": 1},
+    "vita-clip": {**UNMIXED, **UNCHANGED, "pipeline_options": {"frame_stride": 1}},
 }
 
 
@@ -36,10 +36,10 @@ RECIPES: dict[str, dict[str, Any]] = {
         ("on", Shortcuts()),
         ("off", Shortcuts.none()),
         (
-            "frame_cache, text_once_a_list",
+            "frame_cache, text_once_per_list",
             Shortcuts(
-                text_once_an_update=False,
-                text_once_a_list=True,
+                text_once_per_update=False,
+                text_once_per_list=True,
                 shared_features=False,
                 features_once=False,
                 frame_cache=True,
@@ -65,7 +65,7 @@ def test_an_unknown_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(caught.value) == (
         "unknown shortcut in BENCH_SHORTCUTS\n"
         "  got:     magic\n"
-        "  allowed: on, off, or some of text_once_an_update, text_once_a_list, shared_features, "
+        "  allowed: on, off, or some of text_once_per_update, text_once_per_list, shared_features, "
         "features_once, frame_cache, cut_text, exact_forms"
     )
 
@@ -91,7 +91,7 @@ def _trained_and_scored(
     # With a large eps AdamW moves in proportion to the gradient, so that rounding stays rounding.
     recipe = {"eps": 1e-2, "lr": 1e-2, "epochs": 2, **RECIPES.get(adapter, {})}
     common: dict[str, Any] = {
-        "preprocessing": PreprocessingRef(**vars(methods.facts(adapter).preprocessing)),
+        "preprocessing": frames_of(adapter, recipe),
         "cache": str(cache) if cache else "",
         "recipe": recipe,
     }
@@ -110,7 +110,12 @@ def _trained_and_scored(
     return weights, scores, record.provenance.decoder
 
 
-@pytest.mark.parametrize("adapter", list(methods.names()))
+BUILT_IN_METHODS = [
+    name for name, entry in methods.EXTENSIONS.entries().items() if entry.origin == BUILT_IN
+]
+
+
+@pytest.mark.parametrize("adapter", BUILT_IN_METHODS)
 def test_all_shortcuts_together_change_no_weight_and_no_score_of_any_method(
     world: World, tmp_path: Path, adapter: str
 ) -> None:

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 from safetensors.torch import save_file
 
+import methods
 from bench.clip.backbone_ref import BackboneRef
 from bench.data.lists.class_names import class_table, names_sha256
 from bench.data.lists.clip_lists import ListEntry, list_text, read_list
 from bench.data.lists.clips_ref import ClipsRef
 from bench.data.mini_world.encode import write_video
 from bench.planning.jobs import EvaluateJob, MethodRef, PreprocessingRef, TrainJob
+from bench.planning.preprocessing import preprocessing_ref
 from bench.planning.recipe import Recipe
 from methods.facts import IMAGENET
 from tests.tiny_clip import CONFIG, tiny_clip
@@ -82,6 +84,12 @@ class World:
             "seed": 7,
             **changes,
         }
+
+
+def frames_of(adapter: str, recipe: dict[str, Any]) -> PreprocessingRef:
+    """How a method's frames are made in a training of the tiny world."""
+    chosen = methods.facts(adapter).preprocessing
+    return preprocessing_ref(chosen, Recipe(**{**RECIPE, **recipe}), training=True)
 
 
 def make_world(root: Path) -> World:

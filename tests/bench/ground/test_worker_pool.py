@@ -47,7 +47,7 @@ def pool() -> Iterator[WorkerPool[str, str]]:
         time_limit=3,
         memory_limit=200 << 20,
         start_method="forkserver",
-        preload=["tests.bench.data.test_worker_pool"],
+        preload=["tests.bench.data.loading.test_worker_pool"],
     )
     yield made
     made.close()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench.clip.backbone_ref import BackboneRef
 from bench.data.lists.clips_ref import ClipsRef
+from bench.ground.errors import DataError
 from bench.planning.jobs import (
     EvaluateJob,
     JobAdapter,
@@ -15,6 +17,7 @@ from bench.planning.jobs import (
     PreprocessingRef,
     ReleasedRef,
     TrainJob,
+    load_job,
 )
 from bench.planning.recipe import Recipe
 
@@ -51,7 +54,13 @@ COUNTS: dict[str, dict[str, Any]] = {
         "weights_sha256": "0the2",
         "quick_gelu": True,
     },
-    "preprocessing": {"pipeline": "a5", "mean": (1, 0, 0), "std": (2, 1, 1)},
+    "preprocessing": {
+        "pipeline": "a5",
+        "options": {"frame_stride": 2},
+        "code_sha256": "other",
+        "mean": (1, 0, 0),
+        "std": (2, 1, 1),
+    },
     "clips": {
         "dataset": "my-own-copy",
         "list_sha256": "0the2",
@@ -60,7 +69,7 @@ COUNTS: dict[str, dict[str, Any]] = {
     },
 }
 IS_OF_NO_CONSEQUENCE: dict[str, dict[str, Any]] = {
-    "method": {"row": "xclip-16", "plugins": ("/p.py",)},
+    "method": {"row": "xclip-16"},
     "backbone": {"weights": "/elsewhere.pt", "pretraining": "WIT"},
     "preprocessing": {},
     "clips": {
@@ -80,6 +89,7 @@ IS_OF_NO_CONSEQUENCE: dict[str, dict[str, Any]] = {
 OF_THE_JOB: dict[str, Any] = {"seed": 2, "policy": "skip", "parent": "0ther"}
 PLACES: dict[str, Any] = {
     "format": 1,
+    "plugins": ("/p.py",),
     "cache": "/cache",
     "cache_limit": 5,
     "keep_frames": False,
@@ -90,7 +100,6 @@ SCORING_READS = {
     "num_frames": 16,
     "image_size": 336,
     "precision": "fp32",
-    "frame_stride": 2,
     "views_clips": 4,
     "views_crops": 3,
 }
@@ -132,7 +141,12 @@ def test_every_field_of_a_training_is_sorted_and_counts() -> None:
 
 def test_every_field_of_an_evaluation_is_sorted_and_counts() -> None:
     parts = {*COMMON} - {"seed"}
-    others = {"policy": "exclude", "parent": "0ther", "metrics": ("top1",)}
+    others = {
+        "policy": "exclude",
+        "parent": "0ther",
+        "metrics": ("top1",),
+        "metrics_code_sha256": {"top1": "other"},
+    }
     known = parts | {*others, *PLACES, "kind", "released", "seed", "overlap"}
     assert set(EvaluateJob.model_fields) == known
     for field, value in others.items():
@@ -150,7 +164,13 @@ def test_the_whole_recipe_counts_in_training_but_for_its_sources() -> None:
     values: dict[str, Any] = {**SCORING_READS, "lr": 2e-3, "betas": (0.9, 0.999), "flip": 0.1}
     for field, value in values.items():
         assert changed(TRAIN, "recipe", field, value) != TRAIN.key, field
-    assert TRAIN.identity()["recipe"].keys() == Recipe.model_fields.keys() - {"sources"}
+    elsewhere = {"sources", "pipeline_options"}
+    assert TRAIN.identity()["recipe"].keys() == Recipe.model_fields.keys() - elsewhere
+
+
+def test_values_for_the_pipeline_count_once_among_its_options() -> None:
+    assert changed(TRAIN, "recipe", "pipeline_options", {"frame_stride": 2}) == TRAIN.key
+    assert changed(TRAIN, "preprocessing", "options", {"frame_stride": 2}) != TRAIN.key
 
 
 def test_an_evaluation_reads_only_frames_precision_and_views() -> None:
@@ -178,8 +198,19 @@ def test_a_released_file_counts_by_content() -> None:
 def test_keys_stay_what_they_were() -> None:
     """Whoever changes these throws away what everybody has computed; see CONTRIBUTING.md."""
     assert (TRAIN.key, SCORE.key) == (
-        "905f6ace21d7d02bae4a8b7898911678",
-        "11905bcf599cd28a7704e07679aae16c",
+        "a4d83ec167294a7991cbbced4c8cd63f",
+        "13b47b1d92b234cbb505e004181b9b45",
+    )
+
+
+def test_a_job_of_another_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "job.json"
+    path.write_text(TRAIN.model_dump_json().replace('"format":2', '"format":1'))
+    with pytest.raises(DataError) as caught:
+        load_job(path)
+    assert str(caught.value) == (
+        f"{path} is not a job of this version\n  got:     train.format: Input should be 2\n"
+        "  next:    'bench run' plans and runs it again"
     )
 
 

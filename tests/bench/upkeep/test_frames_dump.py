@@ -55,7 +55,8 @@ def test_several_views(tmp_path: Path) -> None:
         ({"num_frames": 8, "size": 7}, "--size is too small\n  got:     7\n  allowed: 8 or more"),
         (
             {"num_frames": 8, "size": 64, "crops": 2},
-            "the number of spatial crops does not exist\n  got:     2\n  allowed: 1 or 3",
+            "the pipeline vificlip does not have this number of spatial crops\n"
+            "  got:     2\n  allowed: 1 or 3",
         ),
         (
             {"num_frames": 8, "size": 64, "clips": 4, "crops": 3, "mode": "train"},

@@ -20,7 +20,8 @@ from bench.data.kept.frame_cache import CachedPipeline
 from bench.data.lists.clip_lists import load_clips
 from bench.data.lists.dataset_config import DatasetConfig
 from bench.data.lists.sources import DatasetSource
-from bench.data.pipelines.base import PipelineSpec, build
+from bench.data.pipelines import build
+from bench.data.pipelines.base import PipelineSpec
 from bench.data.video import storage
 from bench.data.video.decode import DecodeError, open_video
 from bench.data.video.folder_index import index_folder
@@ -268,12 +269,12 @@ def test_folders_that_contradict_each_other_are_refused(single: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("path,shard\n", "shards.csv is no index of shards"),
+        ("path,shard\n", "shards.csv is not an index of shards"),
         ("path,shard,offset,size,mtime_ns\na.mp4,x.tar,no,1,1\n", "shards.csv, line 2: no row"),
         ("path,shard,offset,size,mtime_ns\na.mp4,x.tar,1\n", "shards.csv, line 2: no row"),
         (
             "path,shard,offset,size,mtime_ns\na.mp4,../x.tar,512,1,1\n",
-            "shards.csv, line 2: the shard is no file beside the index",
+            "shards.csv, line 2: the shard is not a file beside the index",
         ),
     ],
 )

@@ -60,7 +60,7 @@ def test_bench_parity_writes_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     own = json.loads((tmp_path / "runs" / NAME).read_text())["methods"]["vanilla-clip"]
     assert (own["cases"], own["missed"]) == (1, 0)
     assert own["largest"] < 2e-4
-    assert own["code_sha256"] == methods.code_sha256("vanilla-clip")
+    assert own["code_sha256"] == methods.EXTENSIONS.code_sha256("vanilla-clip")
     assert set(own["versions"]) == {"torch", "open_clip_torch", "clip-video-bench"}
 
 

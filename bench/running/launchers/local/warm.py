@@ -33,7 +33,7 @@ JOBS = (
     "torch",
     "open_clip",
     "bench.data.loading.clip_loader",
-    "bench.data.pipelines.vificlip",
+    "bench.data.pipelines.vificlip.frames",
     "methods.base",
     "bench.engine.job.run_job:preload",
 )

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.data.kept import cache_room
+from bench.data.kept import limited_folder
 from bench.data.kept.decoded_clips import DecodedClips
 from bench.data.kept.frame_cache import CachedPipeline, fingerprint
-from bench.data.pipelines.base import ClipFrames, PipelineSpec, build
+from bench.data.pipelines import build
+from bench.data.pipelines.base import ClipFrames, PipelineSpec
 from bench.data.video.decode import DecodeError
 from tests.bench.data.video_files import pad, write_video
 
@@ -218,7 +219,7 @@ def test_what_a_killed_process_left_is_cleared_away(video: Path, tmp_path: Path)
 def test_a_full_disk_stops_the_cache_only(
     video: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache_room, "KEEP_FREE", 2**62)
+    monkeypatch.setattr(limited_folder, "KEEP_FREE", 2**62)
     cached = CachedPipeline(build(SPEC), tmp_path / "cache")
     assert_equal(cached(video), build(SPEC)(video))
     assert entries(tmp_path / "cache") == []

@@ -15,7 +15,8 @@ import torch
 from bench.data.kept.decoded_clips import DecodedClips
 from bench.data.lists.clips import Clip, ClipSet
 from bench.data.loading.clip_loader import ClipLoader, LoadedClip, seeded
-from bench.data.pipelines.base import ClipFrames, Pipeline, PipelineSpec, build
+from bench.data.pipelines import build
+from bench.data.pipelines.base import ClipFrames, Pipeline, PipelineSpec
 from bench.ground.seeds import seed_everything
 from bench.ground.worker_pool import WorkerPool
 from results.run.records import BadClip

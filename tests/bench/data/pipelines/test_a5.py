@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.data.kept.decoded_clips import KeptVideo
-from bench.data.pipelines.a5 import A5Pipeline, draw_window
-from bench.data.pipelines.base import ClipFrames, PipelineSpec, build, gives_every_frame
+from bench.data.pipelines import EXTENSIONS, build
+from bench.data.pipelines.a5.frames import A5Pipeline, draw_window
+from bench.data.pipelines.base import ClipFrames, PipelineSpec
 from bench.data.video.decode import open_video
 from bench.ground.errors import UsageError
 from bench.ground.seeds import seed_everything
@@ -170,12 +171,14 @@ def test_two_crops_do_not_exist() -> None:
     with pytest.raises(UsageError) as error:
         build(val(4, crops=2))
     assert str(error.value) == (
-        "the number of spatial crops does not exist\n  got:     2\n  allowed: 1 or 3"
+        "the pipeline a5 does not have this number of spatial crops\n"
+        "  got:     2\n  allowed: 1 or 3"
     )
 
 
 def test_not_every_pipeline_gives_all_frames() -> None:
-    assert gives_every_frame("a5") and not gives_every_frame("vificlip")
+    assert EXTENSIONS.get("a5").gives_every_frame
+    assert not EXTENSIONS.get("vificlip").gives_every_frame
     with pytest.raises(UsageError) as error:
         build(PipelineSpec("vificlip", "every", 1, 32))
     assert str(error.value) == (

@@ -11,15 +11,16 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from bench.data.kept.decoded_clips import KeptVideo
-from bench.data.pipelines.actionclip import (
+from bench.data.pipelines import build
+from bench.data.pipelines.actionclip.frames import (
     ActionClipPipeline,
     crop_places,
     crop_sizes,
     draw_crop,
     segment_centres,
 )
-from bench.data.pipelines.base import ClipFrames, PipelineSpec, build
-from bench.data.pipelines.transforms.rand_augment import RandAugment
+from bench.data.pipelines.base import ClipFrames, PipelineSpec
+from bench.data.transforms.rand_augment import RandAugment
 from bench.ground.errors import UsageError
 from bench.ground.seeds import seed_everything
 from methods.facts import CLIP
@@ -40,8 +41,7 @@ def train(frames: int, size: int, randaug_ops: int = 0, **probabilities: float) 
         "train",
         frames,
         size,
-        randaug_ops=randaug_ops,
-        randaug_magnitude=9,
+        options={"randaug_ops": randaug_ops, "randaug_magnitude": 9},
         **probabilities,
     )
 
@@ -177,7 +177,10 @@ def test_rand_augment_treats_every_frame_anew() -> None:
 
 def test_what_a_pipeline_does_not_have_is_refused() -> None:
     with pytest.raises(UsageError) as caught:
-        build(PipelineSpec("vificlip", "train", 4, 32, randaug_ops=2, randaug_magnitude=9))
-    assert str(caught.value).splitlines()[0] == "the pipeline vificlip has no RandAugment"
-    with pytest.raises(UsageError, match="the number of spatial crops does not exist"):
+        build(PipelineSpec("vificlip", "train", 4, 32, options={"randaug_ops": 2}))
+    assert str(caught.value) == (
+        "the pipeline vificlip has no option 'randaug_ops'\n"
+        "  got:     randaug_ops = 2\n  allowed: (no option)"
+    )
+    with pytest.raises(UsageError, match="the pipeline actionclip does not have this number"):
         build(val(4, 32, crops=5))

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from bench.data.kept.decoded_clips import DecodedClips, KeptVideo
-from bench.data.pipelines.base import ClipFrames, PipelineSpec, build
-from bench.data.pipelines.transforms.frames import ResizeAndCrop
-from bench.data.pipelines.vificlip import VifiClipPipeline, train_geometry
+from bench.data.pipelines import build
+from bench.data.pipelines.base import ClipFrames, PipelineSpec
+from bench.data.pipelines.vificlip.frames import VifiClipPipeline, train_geometry
+from bench.data.transforms.frames import ResizeAndCrop
 from bench.ground.errors import UsageError
 from bench.ground.seeds import seed_everything
 from tests.places import GOLDENS
@@ -160,7 +161,8 @@ def test_a_number_of_crops_that_does_not_exist() -> None:
     with pytest.raises(UsageError) as caught:
         build(val(8, 64, crops=2))
     assert str(caught.value) == (
-        "the number of spatial crops does not exist\n  got:     2\n  allowed: 1 or 3"
+        "the pipeline vificlip does not have this number of spatial crops\n"
+        "  got:     2\n  allowed: 1 or 3"
     )
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,10 @@ from PIL import Image
 from torch.nn.functional import interpolate
 
 from bench.data.kept.decoded_clips import KeptVideo
-from bench.data.pipelines.base import ClipFrames, PipelineSpec, build
-from bench.data.pipelines.transforms.clip_rand_augment import ClipRandAugment
-from bench.data.pipelines.vitaclip import VitaClipPipeline, crop_corners, short_side, windows
+from bench.data.pipelines import build
+from bench.data.pipelines.base import ClipFrames, PipelineSpec
+from bench.data.pipelines.vitaclip.frames import VitaClipPipeline, crop_corners, short_side, windows
+from bench.data.transforms.clip_rand_augment import ClipRandAugment
 from bench.ground.errors import UsageError
 from bench.ground.seeds import seed_everything
 from tests.places import GOLDENS
@@ -27,13 +29,14 @@ VIDEOS = sorted((GOLDENS / "pipeline" / "videos").iterdir())
 def val(
     frames: int, size: int = 32, clips: int = 1, crops: int = 1, stride: int | None = None
 ) -> PipelineSpec:
-    return PipelineSpec("vitaclip", "val", frames, size, clips, crops, frame_stride=stride)
+    options = {} if stride is None else {"frame_stride": stride}
+    return PipelineSpec("vitaclip", "val", frames, size, clips, crops, options=options)
 
 
-def train(
-    frames: int, size: int = 32, stride: int | None = None, **more: float | int | None
-) -> PipelineSpec:
-    return PipelineSpec("vitaclip", "train", frames, size, frame_stride=stride, **more)  # type: ignore[arg-type]
+def train(frames: int, size: int = 32, stride: int | None = None, **options: float) -> PipelineSpec:
+    if stride is not None:
+        options["frame_stride"] = stride
+    return PipelineSpec("vitaclip", "train", frames, size, options=options)
 
 
 def sample(spec: PipelineSpec, total: int) -> list[int]:
@@ -191,7 +194,8 @@ def test_crops_have_the_areas_and_proportions_they_should(
     place = np.zeros((2, 100, 100, 3), np.uint8)
     place[..., 0] = np.arange(100)[None, None, :] * 2
     place[..., 1] = np.arange(100)[None, :, None] * 2
-    spec = train(1, 32, stride=1, smallest_crop=smallest)
+    given = {} if smallest is None else {"smallest_crop": smallest}
+    spec = train(1, 32, stride=1, **given)
     areas, ratios = [], []
     for seed in range(300):
         seed_everything(seed)
@@ -234,27 +238,39 @@ def test_different_frames_are_moved_by_one_draw() -> None:
     [
         (
             val(8, crops=2),
-            "the number of spatial crops does not exist\n  got:     2\n  allowed: 1 or 3",
+            "the pipeline vitaclip does not have this number of spatial crops\n"
+            "  got:     2\n  allowed: 1 or 3",
         ),
         (
             val(8, stride=-1),
-            "frames cannot be sampled backwards\n  got:     frame_stride = -1\n"
-            "  allowed: 0 for segments, or a positive number",
+            "the pipeline vitaclip does not take this value of its option 'frame_stride'\n"
+            "  got:     frame_stride = -1\n  allowed: greater than or equal to 0",
         ),
         (
             train(8, smallest_crop=1.5),
-            "smallest_crop is a share of the frame\n  got:     1.5\n  allowed: above 0, at most 1",
+            "the pipeline vitaclip does not take this value of its option 'smallest_crop'\n"
+            "  got:     smallest_crop = 1.5\n  allowed: less than or equal to 1",
         ),
         (
-            train(8, flip=0.5, gray_scale=0.2),
-            "Vita-CLIP's pipeline has RandAugment and a random crop only\n"
-            "  got:     flip = 0.5, gray_scale = 0.2\n  allowed: 0\n"
-            "  next:    set flip, color_jitter and gray_scale to 0 in the recipe",
+            train(8, randaug_ops="two"),  # type: ignore[arg-type]
+            "the pipeline vitaclip does not take this value of its option 'randaug_ops'\n"
+            "  got:     randaug_ops = 'two'\n  allowed: a valid integer",
         ),
         (
-            PipelineSpec("vificlip", "val", 8, 32, frame_stride=4),
-            "the pipeline vificlip has no frame_stride\n  got:     frame_stride = 4\n"
-            "  next:    remove frame_stride from the recipe",
+            replace(train(8), flip=0.5),
+            "the pipeline vitaclip has no flip\n  got:     flip = 0.5\n  allowed: 0\n"
+            "  next:    set flip to 0 in the recipe",
+        ),
+        (
+            replace(val(8), options={"frame_strid": 4}),
+            "the pipeline vitaclip has no option 'frame_strid'; did you mean 'frame_stride'?\n"
+            "  got:     frame_strid = 4\n"
+            "  allowed: randaug_ops, randaug_magnitude, frame_stride, smallest_crop",
+        ),
+        (
+            PipelineSpec("vificlip", "val", 8, 32, options={"frame_stride": 4}),
+            "the pipeline vificlip has no option 'frame_stride'\n"
+            "  got:     frame_stride = 4\n  allowed: (no option)",
         ),
     ],
 )

@@ -75,11 +75,13 @@ def test_pyav_serves_what_decord_cannot(folder: Path, capfd: pytest.CaptureFixtu
         ("sound.mp4", "the file has no video stream (no_video_stream)"),
         (
             "text.mp4",
-            "the file is no video (not_video)\n  got:     Invalid data found when processing input",
+            "the file is not a video (not_video)\n"
+            "  got:     Invalid data found when processing input",
         ),
         (
             "noise.avi",
-            "the file is no video (not_video)\n  got:     Invalid data found when processing input",
+            "the file is not a video (not_video)\n"
+            "  got:     Invalid data found when processing input",
         ),
     ],
 )

@@ -84,7 +84,7 @@ def test_a_users_mistake_is_told_without_a_traceback(
     assert run_job(folder / "job.json") == Exit.USER
     told = failure(folder)
     assert (told.reason, told.attempt, told.log) == ("user", 3, "attempts/3/log.txt")
-    assert told.message.startswith("the clip list is too short for one update an epoch\n")
+    assert told.message.startswith("the clip list is too short for one update per epoch\n")
     assert told.message in capsys.readouterr().err
     assert not (folder / "result.json").exists()
 
@@ -102,7 +102,9 @@ def test_a_job_file_that_cannot_be_read(tmp_path: Path) -> None:
     (folder / "job.json").write_text('{"kind": "train"}')
     assert run_job(folder / "job.json") == Exit.USER
     assert failure(folder).key == "k"
-    assert failure(folder).message.startswith("ValidationError: ")
+    assert failure(folder).message.startswith(
+        f"{folder / 'job.json'} is not a job of this version\n"
+    )
 
 
 def test_a_folder_that_cannot_be_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from bench.data.lists.clip_lists import ListEntry, load_clips
 from bench.data.loading.clip_loader import ClipLoader, LoadedClip
-from bench.data.pipelines.base import PipelineSpec, build
+from bench.data.pipelines import build
+from bench.data.pipelines.base import PipelineSpec
 from bench.engine.build import build_method
 from bench.engine.feature_cache import may_share
-from bench.engine.frames import Normaliser
+from bench.engine.normaliser import Normaliser
 from bench.engine.scoring import evaluate
 from bench.engine.scoring.evaluate import fuse_views, run_evaluation
 from bench.engine.shortcuts import Shortcuts

@@ -98,7 +98,7 @@ def test_a_list_too_short_for_one_update_says_the_numbers() -> None:
     with pytest.raises(DataError) as caught:
         count_steps(56, recipe(accumulation=2))
     assert str(caught.value) == (
-        "the clip list is too short for one update an epoch\n"
+        "the clip list is too short for one update per epoch\n"
         "  got:     56 clips: 7 for each of 8 replicas, 1 whole batches of 4, "
         "2 needed for an update\n"
         "  allowed: at least 57 clips with this recipe\n"

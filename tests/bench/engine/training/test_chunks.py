@@ -27,11 +27,8 @@ def test_parts_cover_the_micro_step(method: Method) -> None:
 
 
 def test_a_loss_that_couples_clips_gets_its_groups(method: Method) -> None:
-    type(method).loss_couples_clips = True
-    try:
-        assert split(method, 99, [2, 1, 3]) == [slice(0, 2), slice(2, 3), slice(3, 6)]
-    finally:
-        type(method).loss_couples_clips = False
+    method.loss_couples_clips = True
+    assert split(method, 99, [2, 1, 3]) == [slice(0, 2), slice(2, 3), slice(3, 6)]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from bench.data.lists.clip_lists import ListEntry, load_clips
 from bench.data.loading.clip_loader import ClipLoader, LoadedClip
 from bench.engine import checkpoint
 from bench.engine.build import build_method, training_pipeline
-from bench.engine.frames import Normaliser
+from bench.engine.normaliser import Normaliser
 from bench.engine.shortcuts import Shortcuts
 from bench.engine.stopping import Interrupted, StopRequest
 from bench.engine.training import train
@@ -226,7 +226,7 @@ def test_a_damaged_state_starts_anew(
     path = folder / checkpoint.STATE
     path.write_bytes(path.read_bytes()[:5000])
     assert run_training(job, folder, {}).checkpoint_sha256 == whole
-    assert "cannot be used, training starts anew" in caplog.text
+    assert "cannot be used, training starts from the beginning" in caplog.text
 
 
 def test_states_are_saved_as_often_as_asked(

@@ -132,5 +132,3 @@ def test_the_policy_is_part_of_a_trainings_key_only_where_it_is_chosen(damaged: 
     assert usual.identity()["policy"] == "error"
     others = {damaged.train_job(policy=name).key for name in ("skip", "replace-within-class")}
     assert len(others | {usual.key}) == 3
-    # A training of an older plan left bad clips out under these names.
-    assert damaged.train_job(policy="count-as-wrong").policy == "skip"

@@ -12,20 +12,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from mmaction.datasets.transforms import Flip, MultiScaleCrop, Resize, SampleFrames
 from numpy.typing import NDArray
 
 from bench.data.pipelines.base import ClipFrames, Opener, PipelineSpec
-from bench.data.pipelines.transforms.frames import (
+from bench.data.transforms.frames import (
     ClipGrayScale,
     FrameColorJitter,
     ResizeAndCrop,
     channels_first,
 )
 from bench.data.video.decode import Video
-from bench.ground.errors import UsageError
 
 Transform = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -33,7 +31,7 @@ _CROP_SCALES = (1, 0.875, 0.75, 0.66)
 
 
 class VifiClipPipeline:
-    """Frames as ViFi-CLIP sees them; build it with ``build``."""
+    """Frames as ViFi-CLIP sees them."""
 
     def __init__(self, spec: PipelineSpec, open_video: Opener) -> None:
         self.spec = spec
@@ -105,7 +103,7 @@ def _short_side(size: int) -> int:
 
 
 def train_geometry(spec: PipelineSpec) -> Sequence[Transform]:
-    """Resize, multi-scale crop, resize to the square, flip; drawn once a clip."""
+    """Resize, multi-scale crop, resize to the square, flip; drawn once per clip."""
     size = spec.image_size
     return (
         Resize(scale=(-1, _short_side(size))),
@@ -125,18 +123,3 @@ def val_geometry(spec: PipelineSpec) -> ResizeAndCrop:
     """Resize and centre crop, or resize to the crop's side and three crops."""
     size = spec.image_size
     return ResizeAndCrop(size if spec.crops == 3 else _short_side(size), size, spec.crops)
-
-
-def build(spec: PipelineSpec, open_video: Opener) -> VifiClipPipeline:
-    """The pipeline for ``spec``.
-
-    Raises:
-        UsageError: ``spec`` asks for a number of crops that the protocol does not have.
-    """
-    if spec.crops not in (1, 3):
-        raise UsageError(
-            "the number of spatial crops does not exist", got=spec.crops, allowed="1 or 3"
-        )
-    # Frames are small, and OpenCV's thread pool does not survive a fork.
-    cv2.setNumThreads(1)
-    return VifiClipPipeline(spec, open_video)

@@ -3,8 +3,8 @@
 Sampling is equal, draw by draw, to the released code (github.com/ju-chen/Efficient-Prompt, commit
 1f69a18, ``src/data.py``), in training and for several test views, which are random draws too. Order
 of the draws: ``random`` for the rate, then numpy for the first frame and the start of the window.
-A window is 0.5 to 2 seconds long with 16 frames at 30 frames a second; its rates are shares of the
-video's own, as the original resamples nothing. Geometry is that of ``feat/visfeat.py``, on RGB
+A window is 0.5 to 2 seconds long with 16 frames at 30 frames per second; its rates are shares of
+the video's own, as the original resamples nothing. Geometry is that of ``feat/visfeat.py``, on RGB
 frames (the original's are BGR, which its network was not trained for).
 
 This project's choices: a single test view is not random but has the middle frames of equal segments
@@ -26,17 +26,14 @@ from PIL import Image
 from torchvision import transforms as tv
 
 from bench.data.pipelines.base import ClipFrames, Opener, PipelineSpec
-from bench.data.pipelines.transforms.frames import ClipGrayScale, FrameColorJitter
-from bench.ground.errors import UsageError
-
-GIVES_EVERY_FRAME = True
+from bench.data.transforms.frames import ClipGrayScale, FrameColorJitter
 
 _RATIOS = (1, 1 / 2, 1 / 3, 1 / 3, 1 / 3, 1 / 4)
 """Shares of the video's frame rate, drawn with equal chances."""
 
 
 class A5Pipeline:
-    """Frames as A5 sees them; build it with ``build``."""
+    """Frames as A5 sees them."""
 
     def __init__(self, spec: PipelineSpec, open_video: Opener) -> None:
         self.spec = spec
@@ -114,16 +111,3 @@ def draw_window(total_frames: int, count: int) -> NDArray[np.int64]:
         thinned = np.arange(total_frames)
     start = np.random.randint(len(thinned) - count)
     return thinned[start : start + count]
-
-
-def build(spec: PipelineSpec, open_video: Opener) -> A5Pipeline:
-    """The pipeline for ``spec``.
-
-    Raises:
-        UsageError: ``spec`` asks for a number of crops that the protocol does not have.
-    """
-    if spec.crops not in (1, 3):
-        raise UsageError(
-            "the number of spatial crops does not exist", got=spec.crops, allowed="1 or 3"
-        )
-    return A5Pipeline(spec, open_video)

@@ -9,7 +9,7 @@ import torch
 
 from bench.clip.weights import file_sha256
 from bench.engine.build import build_method
-from bench.engine.starting import fill_for_scoring
+from bench.engine.initial_weights import fill_for_scoring
 from bench.ground.errors import WeightsError
 from bench.planning.jobs import EvaluateJob, ReleasedRef
 from tests.bench.engine.world import CLASSES, World

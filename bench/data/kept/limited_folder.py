@@ -46,8 +46,8 @@ class _Entry:
     size: int
 
 
-class CacheRoom:
-    """The room of one cache folder, as one process sees it.
+class LimitedFolder:
+    """A cache folder with a size limit, as one process sees it.
 
     Args:
         folder: Root of all entries; made on the first write.
@@ -72,7 +72,7 @@ class CacheRoom:
         self._synchronised = False
 
     def used(self, entry: Path) -> None:
-        """Note that an entry was read, once a process."""
+        """Note that an entry was read, once per process."""
         try:
             if entry.stat().st_mtime_ns < self._began_ns:
                 os.utime(entry)
@@ -184,7 +184,7 @@ class CacheRoom:
 
 
 def _read_number(handle: int) -> int | None:
-    """What the ledger says; None for a new or damaged one: it is added up anew."""
+    """What the ledger says; None for a new or damaged one: it is added up again."""
     text = os.pread(handle, 32, 0).strip()
     return int(text) if text.isdigit() else None
 

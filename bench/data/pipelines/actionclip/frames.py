@@ -24,12 +24,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torchvision import transforms as tv
 
+from bench.data.pipelines.actionclip import ActionClipOptions
 from bench.data.pipelines.base import ClipFrames, Opener, PipelineSpec
-from bench.data.pipelines.transforms.frames import ClipGrayScale, FrameColorJitter
-from bench.data.pipelines.transforms.rand_augment import RandAugment
-from bench.ground.errors import UsageError
-
-TAKES_RAND_AUGMENT = True
+from bench.data.transforms.frames import ClipGrayScale, FrameColorJitter
+from bench.data.transforms.rand_augment import RandAugment
 
 _CROP_SCALES = (1, 0.875, 0.75, 0.66)
 _MOST_DISTORTED = 1
@@ -44,13 +42,16 @@ Box = tuple[int, int, int, int]
 
 
 class ActionClipPipeline:
-    """Frames as ActionCLIP sees them; build it with ``build``."""
+    """Frames as ActionCLIP sees them."""
 
     def __init__(self, spec: PipelineSpec, open_video: Opener) -> None:
         self.spec = spec
         self._open_video = open_video
+        options = ActionClipOptions(**spec.options)
         self._augment = (
-            RandAugment(spec.randaug_ops, spec.randaug_magnitude) if spec.randaug_ops else None
+            RandAugment(options.randaug_ops, options.randaug_magnitude)
+            if options.randaug_ops
+            else None
         )
         self._colour = (FrameColorJitter(spec.color_jitter), ClipGrayScale(spec.gray_scale))
 
@@ -162,16 +163,3 @@ def three_boxes(image: tuple[int, int], size: int) -> Sequence[Box]:
     right, lower = image[0] - size, image[1] - size
     corners = ((0, 0), (right, lower), (right // 2, lower // 2))
     return [(x, y, x + size, y + size) for x, y in corners]
-
-
-def build(spec: PipelineSpec, open_video: Opener) -> ActionClipPipeline:
-    """The pipeline for ``spec``.
-
-    Raises:
-        UsageError: ``spec`` asks for a number of crops that the protocol does not have.
-    """
-    if spec.crops not in (1, 3):
-        raise UsageError(
-            "the number of spatial crops does not exist", got=spec.crops, allowed="1 or 3"
-        )
-    return ActionClipPipeline(spec, open_video)

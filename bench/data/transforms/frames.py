@@ -1,8 +1,9 @@
 """ViFi-CLIP's colour augmentation in the form of mmaction2's transforms, and fast exact geometry.
 
-mmaction2's own ``ColorJitter`` draws once a clip with numpy and is another transform. Here the gate
-is drawn once a clip with ``random`` and the parameters once a *frame* with torch, on PIL images, as
-in the released code (github.com/muzairkhattak/ViFi-CLIP, commit e2d1948, datasets/pipeline.py).
+mmaction2's own ``ColorJitter`` draws once per clip with numpy and is another transform. Here the
+gate is drawn once per clip with ``random`` and the parameters once per *frame* with torch, on PIL
+images, as in the released code (github.com/muzairkhattak/ViFi-CLIP, commit e2d1948,
+datasets/pipeline.py).
 """
 
 from __future__ import annotations

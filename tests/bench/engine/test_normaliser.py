@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torchvision.transforms.functional import normalize
 
 from bench.data.video.decode import open_video
-from bench.engine.frames import Normaliser
+from bench.engine.normaliser import Normaliser
 from bench.planning.jobs import PreprocessingRef
 from methods import facts, names
 from methods.facts import IMAGENET, Preprocessing

@@ -1,7 +1,7 @@
 """Vita-CLIP's pipeline: a window of the video at its own frame rate, no flip.
 
 After the released code (github.com/TalalWasim/Vita-CLIP, commit c858299, ``video_dataset``). Order
-of the draws: numpy for frames; RandAugment's, once a clip; torch for the crop, also once a clip.
+of the draws: numpy for frames; RandAugment's, once per clip; torch for the crop, once per clip too.
 Frame indices equal the original's for equal draws; RandAugment and the crop have its distributions.
 
 Differences: the original resizes normalised floats; here, as in every pipeline, the result is
@@ -23,33 +23,26 @@ from torch.nn.functional import interpolate
 from torchvision.transforms import RandomResizedCrop
 
 from bench.data.pipelines.base import ClipFrames, Opener, PipelineSpec
-from bench.data.pipelines.transforms.clip_rand_augment import ClipRandAugment
+from bench.data.pipelines.vitaclip import VitaClipOptions
+from bench.data.transforms.clip_rand_augment import ClipRandAugment
 from bench.data.video.decode import Video
-from bench.ground.errors import UsageError
-
-TAKES_RAND_AUGMENT = True
-TAKES = ("frame_stride", "smallest_crop")
-
-STRIDE = 16
-"""Frames from one sampled frame to the next, unless the recipe says otherwise."""
-
-SMALLEST_CROP = 0.08
-"""Share of the frame's area, unless the recipe says otherwise."""
 
 _RATIO = [3 / 4, 4 / 3]
 
 
 class VitaClipPipeline:
-    """Frames as Vita-CLIP sees them; build it with ``build``."""
+    """Frames as Vita-CLIP sees them."""
 
     def __init__(self, spec: PipelineSpec, open_video: Opener) -> None:
         self.spec = spec
         self._open_video = open_video
-        self._stride = STRIDE if spec.frame_stride is None else spec.frame_stride
-        smallest = SMALLEST_CROP if spec.smallest_crop is None else spec.smallest_crop
-        self._areas = [smallest, 1.0]
+        options = VitaClipOptions(**spec.options)
+        self._stride = options.frame_stride
+        self._areas = [options.smallest_crop, 1.0]
         self._augment = (
-            ClipRandAugment(spec.randaug_ops, spec.randaug_magnitude) if spec.randaug_ops else None
+            ClipRandAugment(options.randaug_ops, options.randaug_magnitude)
+            if options.randaug_ops
+            else None
         )
 
     def __call__(self, path: Path) -> ClipFrames:
@@ -178,37 +171,3 @@ def _floats(frames: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]) -> Tensor:
 def _resize(frames: Tensor, size: tuple[int, int]) -> Tensor:
     """Bilinear, without antialiasing."""
     return interpolate(frames, size=size, mode="bilinear", align_corners=False)
-
-
-def build(spec: PipelineSpec, open_video: Opener) -> VitaClipPipeline:
-    """The pipeline for ``spec``.
-
-    Raises:
-        UsageError: ``spec`` asks for a number of crops or an augmentation that it does not have.
-    """
-    if spec.crops not in (1, 3):
-        raise UsageError(
-            "the number of spatial crops does not exist", got=spec.crops, allowed="1 or 3"
-        )
-    if spec.frame_stride is not None and spec.frame_stride < 0:
-        raise UsageError(
-            "frames cannot be sampled backwards",
-            got=f"frame_stride = {spec.frame_stride}",
-            allowed="0 for segments, or a positive number",
-        )
-    if spec.smallest_crop is not None and not 0 < spec.smallest_crop <= 1:
-        raise UsageError(
-            "smallest_crop is a share of the frame",
-            got=spec.smallest_crop,
-            allowed="above 0, at most 1",
-        )
-    foreign = {"flip": spec.flip, "color_jitter": spec.color_jitter, "gray_scale": spec.gray_scale}
-    given = [f"{name} = {value:g}" for name, value in foreign.items() if value]
-    if given:
-        raise UsageError(
-            "Vita-CLIP's pipeline has RandAugment and a random crop only",
-            got=", ".join(given),
-            allowed="0",
-            next_step="set flip, color_jitter and gray_scale to 0 in the recipe",
-        )
-    return VitaClipPipeline(spec, open_video)

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmaction.evaluation import mean_class_accuracy
 
-from bench.engine.scoring.metrics import compute_metrics
 from bench.ground.errors import UsageError
+from bench.metrics import compute_metrics
 from results.run.contents import _ranks
 
 SCORES = np.array([[3, 2, 1], [1, 3, 2], [1, 2, 3], [2, 3, 1]], dtype=np.float32)
@@ -83,7 +83,7 @@ def test_mean_class_agrees_with_mmaction(clips: int, classes: int, seed: int) ->
 def test_unknown_metric() -> None:
     with pytest.raises(UsageError) as caught:
         compute_metrics(("top0",), SCORES, LABELS)
-    assert str(caught.value) == ("unknown metric 'top0'\n  allowed: top1, top5, top<k>, mean_class")
+    assert str(caught.value).startswith("unknown metric 'top0'\n  allowed: mean_class, top<k>")
 
 
 def test_scores_must_be_finite() -> None:

@@ -1,0 +1,37 @@
+"""ActionCLIP's pipeline: segments, multi-scale crop with 13 places."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from bench.data.pipelines.base import (
+    Opener,
+    Pipeline,
+    PipelineDefinition,
+    PipelineOptions,
+    PipelineSpec,
+)
+
+
+class ActionClipOptions(PipelineOptions):
+    """Augmentation of single frames."""
+
+    randaug_ops: int = Field(
+        default=0, ge=0, description="RandAugment operations per frame; 0: none"
+    )
+    randaug_magnitude: float = Field(default=0, ge=0, le=30, description="RandAugment's strength")
+
+
+def _build(spec: PipelineSpec, open_video: Opener) -> Pipeline:
+    from bench.data.pipelines.actionclip.frames import ActionClipPipeline
+
+    return ActionClipPipeline(spec, open_video)
+
+
+PIPELINE = PipelineDefinition(
+    name="actionclip",
+    summary="a frame per segment, multi-scale crop at 13 places, RandAugment per frame",
+    build=_build,
+    options=ActionClipOptions,
+    train_only=("randaug_ops", "randaug_magnitude"),
+)

@@ -72,8 +72,7 @@ class Parser(argparse.ArgumentParser):
             add_late: Declares flags that depend on the others, which are parsed first for it.
         """
         if add_late is not None:
-            first = [word for word in argv if word not in ("-h", "--help")]
-            add_late(self, self.parse_known_args(first)[0])
+            add_late(self, self._first_look(argv))
         parsed, unknown = self.parse_known_args(argv)
         if unknown:
             flags = [flag for action in self._actions for flag in action.option_strings]
@@ -81,6 +80,16 @@ class Parser(argparse.ArgumentParser):
             hint = f"; did you mean '{guess}'?" if guess else ""
             self.error(f"unknown argument '{unknown[0]}'{hint}")
         return parsed
+
+    def _first_look(self, argv: Sequence[str]) -> argparse.Namespace:
+        """What is known before late arguments are declared; nothing is required yet."""
+        required = [action for action in self._actions if action.required]
+        for action in required:
+            action.required = False
+        known, _ = self.parse_known_args([word for word in argv if word not in ("-h", "--help")])
+        for action in required:
+            action.required = True
+        return known
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench.data.mini_world.clip import MODEL_FILE, WEIGHTS_FILE
 from numpy.typing import NDArray
 
 import methods
 from bench.clip.backbone_ref import BackboneRef
+from bench.clip.mini_clip import MODEL_FILE, WEIGHTS_FILE
 from bench.data.lists.class_names import class_table, names_sha256
 from bench.data.lists.clip_lists import ListEntry, list_text, load_clips, read_list
 from bench.data.lists.clips_ref import ClipsRef

@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import Field
-
+from bench.data.pipelines.actionclip.options import ActionClipOptions
 from bench.data.pipelines.base import (
     Opener,
     Pipeline,
     PipelineDefinition,
-    PipelineOptions,
     PipelineSpec,
 )
-
-
-class ActionClipOptions(PipelineOptions):
-    """Augmentation of single frames."""
-
-    randaug_ops: int = Field(
-        default=0, ge=0, description="RandAugment operations per frame; 0: none"
-    )
-    randaug_magnitude: float = Field(default=0, ge=0, le=30, description="RandAugment's strength")
 
 
 def _build(spec: PipelineSpec, open_video: Opener) -> Pipeline:

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torchvision import transforms as tv
 
-from bench.data.pipelines.actionclip import ActionClipOptions
+from bench.data.pipelines.actionclip.options import ActionClipOptions
 from bench.data.pipelines.base import ClipFrames, Opener, PipelineSpec
 from bench.data.transforms.frames import ClipGrayScale, FrameColorJitter
 from bench.data.transforms.rand_augment import RandAugment

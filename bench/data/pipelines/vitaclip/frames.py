@@ -23,7 +23,7 @@ from torch.nn.functional import interpolate
 from torchvision.transforms import RandomResizedCrop
 
 from bench.data.pipelines.base import ClipFrames, Opener, PipelineSpec
-from bench.data.pipelines.vitaclip import VitaClipOptions
+from bench.data.pipelines.vitaclip.options import VitaClipOptions
 from bench.data.transforms.clip_rand_augment import ClipRandAugment
 from bench.data.video.decode import Video
 

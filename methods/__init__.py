@@ -31,14 +31,16 @@ if TYPE_CHECKING:
 def _built_in() -> dict[str, tuple[str, Facts]]:
     """Name -> module and class, and facts, of the adapters in this folder.
 
-    A method is a folder with ``facts.py`` (``ADAPTERS``: module and class -> facts). Its order is
-    that of the folders' names, so that nothing has to list them.
+    A method is a folder with ``facts.py``: ``ADAPTERS`` (module and class -> facts) and ``ORDER``,
+    its place in lists.
     """
-    found = {}
-    for file in sorted(Path(__file__).parent.glob("*/facts.py")):
-        module = importlib.import_module(f"methods.{file.parent.name}.facts")
-        found.update({one.name: (where, one) for where, one in module.ADAPTERS.items()})
-    return found
+    folders = [file.parent.name for file in Path(__file__).parent.glob("*/facts.py")]
+    modules = [importlib.import_module(f"methods.{folder}.facts") for folder in folders]
+    return {
+        facts.name: (where, facts)
+        for module in sorted(modules, key=lambda module: (module.ORDER, module.__name__))
+        for where, facts in module.ADAPTERS.items()
+    }
 
 
 def _entries() -> list[Entry]:

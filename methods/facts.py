@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-IMAGENET = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
-CLIP = ((122.7709383, 116.7460125, 104.09373615), (68.5005327, 66.6321579, 70.32316305))
+from bench.ground.normalisation import CLIP as CLIP
+from bench.ground.normalisation import IMAGENET as IMAGENET
 
 HARD_LABELS = {"label_smoothing": 0.0, "mixup_alpha": 0.0, "cutmix_alpha": 0.0}
 FRAMES_AS_THEY_ARE = {"color_jitter": 0.0, "gray_scale": 0.0, "flip": 0.0}

@@ -25,12 +25,11 @@ from open_clip.transformer import QuickGELU, ResidualAttentionBlock
 from torch import Tensor, nn
 
 from bench.clip import causal_mask, end_of_text, normalize, tokenize
-from bench.ground.errors import UsageError, WeightsError
+from bench.ground.errors import UsageError
 from methods.a5.facts import A5_FACTS
+from methods.a5.released import load
 from methods.base import KeyReport, Method
-from methods.checkpoints.released import load_checked, released_tensors
 from methods.image_tower import run_block
-from methods.parity.subject import Subject
 
 TEMPERATURE = 0.07
 """Divides the cosine; CLIP's own temperature is not used."""
@@ -227,15 +226,7 @@ class A5(Method, facts=A5_FACTS):
 
     def load_released(self, source: Path | Mapping[str, Any]) -> KeyReport:
         """Load a released checkpoint of as many frames and layers; see ``Method``."""
-        tensors, name = released_tensors(source)
-        positions = tensors.get(_FRAME_POSITIONS)
-        if positions is not None and len(positions) != self.num_frames:
-            raise _unfit(name, "num_frames", "frames a video", len(positions), self.num_frames)
-        layers = len(self.temporalModelling.resblocks)
-        given = sum(_LAYER.format(index) in tensors for index in range(len(tensors)))
-        if positions is not None and given != layers:
-            raise _unfit(name, "temporal_layers", "temporal layers", given, layers)
-        return load_checked(self, tensors, source=name)
+        return load(self, source)
 
     @torch.no_grad()
     def intermediates(self, video: Tensor) -> dict[str, Tensor]:
@@ -258,33 +249,6 @@ class A5(Method, facts=A5_FACTS):
                 allowed=f"{room} tokens in a text of {context}",
                 next_step="shorten the class name, or lower prefix and postfix",
             )
-
-
-class Parity(Subject):
-    """The golden cases' options and their loss, on class ids."""
-
-    def options(self) -> dict[str, Any]:
-        """Numbers of prompts, layers and heads."""
-        config = self.golden.spec["config"]
-        return {
-            "prefix": config["prefix"],
-            "postfix": config["postfix"],
-            "temporal_layers": config["tfm_layers"],
-            "temporal_heads": config["tfm_heads"],
-        }
-
-    def loss(self, method: Method) -> Tensor:
-        """Cross-entropy over all classes."""
-        return method.loss(self.golden.video(), torch.tensor(self.golden.spec["labels"]))
-
-
-def _unfit(name: str, option: str, what: str, given: int, wanted: int) -> WeightsError:
-    return WeightsError(
-        f"{name} was trained with {given} {what} and cannot be read with another number",
-        got=f"{option} = {wanted}",
-        allowed=given,
-        next_step=f"set {option} = {given}",
-    )
 
 
 def _check(options: Mapping[str, Any], width: int) -> None:

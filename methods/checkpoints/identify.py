@@ -19,9 +19,15 @@ import torch
 from torch import Tensor, nn
 
 import methods
-from bench.clip import build_clip
-from bench.clip.inert_pickle import Inert
-from bench.clip.weights import WeightsFile, file_sha256, read_weights, state_dict_of
+from bench.clip import (
+    Inert,
+    WeightsFile,
+    build_clip,
+    causal_mask,
+    file_sha256,
+    read_weights,
+    state_dict_of,
+)
 from bench.ground.errors import BenchError, WeightsError
 from methods.base import KeyReport, Method
 from methods.checkpoints import layouts as signatures
@@ -183,8 +189,6 @@ def _build(found: Identity) -> Method:
 
 
 def _with_mask(clip: nn.Module, context: int) -> nn.Module:
-    from bench.clip import causal_mask
-
     clip.attn_mask = causal_mask(context)
     return clip
 

@@ -16,7 +16,7 @@ import methods as methods_room
 from bench.ground.errors import unknown_name
 from methods.base import Method
 from methods.parity.golden_case import Golden, load_goldens
-from methods.parity.subject import Subject, subject_of
+from methods.parity.subject import GoldenSubject, subject_of
 
 Status = Literal["pass", "miss", "no adapter yet"]
 
@@ -109,12 +109,12 @@ def _compare(adapter: str, golden: Golden, mode: str) -> list[ParityResult]:
 Comparison = tuple[str, float, float | None, str]
 
 
-def _formula(subject: Subject) -> Iterator[Comparison]:
+def _formula(subject: GoldenSubject) -> Iterator[Comparison]:
     difference = subject.golden.check_formula()
     yield "formula", difference, TOLERANCES["formula"], "weights and input rebuilt"
 
 
-def _outputs(subject: Subject) -> Iterator[Comparison]:
+def _outputs(subject: GoldenSubject) -> Iterator[Comparison]:
     golden = subject.golden
     method, report = subject.build()
     lacking = abs(subject.released_keys() - len(report.matched))
@@ -138,7 +138,7 @@ def _outputs(subject: Subject) -> Iterator[Comparison]:
         yield "loss, hard", _gap(loss, golden.outputs["out.loss_hard_ce"]), TOLERANCES["loss"], ""
 
 
-def _training(subject: Subject) -> Iterator[Comparison]:
+def _training(subject: GoldenSubject) -> Iterator[Comparison]:
     golden, mode = subject.golden, subject.mode
     if not mode:
         return
@@ -159,7 +159,7 @@ def _training(subject: Subject) -> Iterator[Comparison]:
             yield f"after {label}", _gap(scores, output), TOLERANCES["after a step"], note
 
 
-def _after_step(subject: Subject, weight_decay: float) -> Tensor:
+def _after_step(subject: GoldenSubject, weight_decay: float) -> Tensor:
     method, _ = subject.build()
     optimizer = subject.optimizer(method, weight_decay)
     subject.loss(method).backward()

@@ -17,10 +17,7 @@ from torch import Tensor, nn
 
 from bench.clip import TextTower, end_of_text, normalize, tokenize
 from methods.base import KeyReport, Method
-from methods.checkpoints.released import load_checked, released_tensors
-
-CLASS_BUFFERS = (r"prompt_learner\.(complete_text_embeddings|token_prefix|token_suffix)",)
-"""What a released file holds about its own class list; the original drops it on loading too."""
+from methods.vifi.released import load
 
 
 class VifiFamily(Method):
@@ -87,8 +84,7 @@ class VifiFamily(Method):
 
     def load_released(self, source: Path | Mapping[str, Any]) -> KeyReport:
         """Load a released ViFi-CLIP, image-FT or text-FT checkpoint; see ``Method``."""
-        tensors, name = released_tensors(source)
-        return load_checked(self, tensors, source=name, ignore=CLASS_BUFFERS)
+        return load(self, source)
 
     @torch.no_grad()
     def intermediates(self, video: Tensor) -> dict[str, Tensor]:

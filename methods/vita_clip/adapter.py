@@ -27,24 +27,17 @@ import torch
 from torch import Tensor, nn
 
 from bench.clip import TextTower, end_of_text, normalize, tokenize
-from bench.ground.errors import UsageError, WeightsError
+from bench.ground.errors import UsageError
 from methods.base import KeyReport, Method
-from methods.checkpoints.released import load_checked, released_tensors
 from methods.image_tower import require_plain
-from methods.parity.subject import Subject
 from methods.vita_clip.blocks import VitaAttention, VitaImageTower
 from methods.vita_clip.facts import VITA_CLIP
+from methods.vita_clip.released import Contexts, load
 
 _STD = 0.02
 _TRAINED = ("summary", "local", "global", "time_embed")
 """Parts of the names of what is trained in the image tower."""
-_CLASS_BUFFERS = r"prompt_learner\.token_(prefix|suffix)"
 _CONTEXT = "prompt_learner.ctx"
-_SUFFIX = "prompt_learner.token_suffix"
-_TABLE = "textual.token_embedding.weight"
-_TIMES = "visual.time_embed"
-_OTHER_TEXT = 0.1
-"""Token embeddings that differ by more than this share of their norm are another text's."""
 
 
 class TextTowerWithTable(TextTower):
@@ -256,44 +249,11 @@ class VitaClip(Method, facts=VITA_CLIP):
         If the file's contexts were trained on other classes than the method's, contexts of each
         class are left out and the report says so; the classes then are new ones.
         """
-        tensors, name = released_tensors(source)
-        times = tensors.get(_TIMES)
-        if times is not None and times.dim() == 2 and len(times) != self.num_frames:
-            raise WeightsError(
-                f"{name} was trained on {len(times)} frames a video and cannot read another number",
-                got=f"num_frames = {self.num_frames}",
-                allowed=len(times),
-                next_step=f"evaluate it with {len(times)} frames",
-            )
-        ignore, may_miss = [_CLASS_BUFFERS], []
-        own = not self._count or self._knows_classes_of(tensors)
-        if not self._count:
-            # The original has no text tower at all then.
-            ignore.append(r"prompt_learner\.ctx")
-            may_miss.append(r"textual\..*")
-        elif not own and self._per_class:
-            ignore.append(r"prompt_learner\.ctx")
-            may_miss.append(r"prompt_learner\.ctx")
-        report = load_checked(self, tensors, source=name, ignore=ignore, may_miss=may_miss)
+        contexts = Contexts(self._count, tuple(self._words), per_class=self._per_class)
+        report, own = load(self, source, contexts)
         self._trained_classes = self.class_names if own else ()
         self.set_classes(self.class_names)
         return report
-
-    def _knows_classes_of(self, tensors: Mapping[str, Tensor]) -> bool:
-        """Whether a file's contexts belong to this class list, as far as the file tells."""
-        ctx, suffix = tensors.get(_CONTEXT), tensors.get(_SUFFIX)
-        if self._per_class and ctx is not None and len(ctx) != len(self.class_names):
-            return False
-        if suffix is None or _TABLE not in tensors:
-            return True
-        names = [name.replace("_", " ") for name in self.class_names]
-        words = " ".join(self._words or ["X"] * self._count)
-        ids = tokenize([f"{words} {name}." for name in names], suffix.shape[1] + 1 + self._count)
-        wanted = tensors[_TABLE].float()[ids[:, 1 + self._count :].to(suffix.device)]
-        if wanted.shape != suffix.shape:
-            return False
-        gap = (suffix.float() - wanted).norm(dim=(1, 2)) / wanted.norm(dim=(1, 2))
-        return not bool((gap > _OTHER_TEXT).any())
 
     @torch.no_grad()
     def intermediates(self, video: Tensor) -> dict[str, Tensor]:
@@ -304,35 +264,6 @@ class VitaClip(Method, facts=VITA_CLIP):
             "mid.video_features": frames.mean(dim=1),
             "mid.text_features": self.encode_text(),
         }
-
-
-class Parity(Subject):
-    """The golden cases' options, their loss, and scores of classes as if they were new."""
-
-    def options(self) -> dict[str, Any]:
-        """Kinds and numbers of prompts."""
-        config = self.golden.spec["config"]
-        return {
-            "num_global_prompts": config["num_global_prompts"] * config["use_global_prompts"],
-            "local_prompts": config["use_local_prompts"],
-            "summary_token": config["use_summary_token"],
-            "n_ctx_text": config["text_num_prompts"],
-            "class_specific_ctx": config["text_prompt_CSC"],
-            "ctx_position": config["text_prompt_pos"],
-            "ctx_init": config["text_prompt_init"],
-        }
-
-    def loss(self, method: Method) -> Tensor:
-        """Cross-entropy without smoothing."""
-        return method.loss(self.golden.video(), torch.tensor(self.golden.spec["labels"]))
-
-    def intermediates(self, method: Method) -> dict[str, Tensor]:
-        """Features, and scores by the bare names."""
-        stranger, _ = self.build()
-        stranger.make_room(("another class",))
-        with torch.no_grad():
-            scores = stranger(self.golden.video())
-        return {**super().intermediates(method), "extra.zeroshot_logits": scores}
 
 
 def _token_order(position: str, count: int, sizes: Tensor, length: int) -> Tensor:

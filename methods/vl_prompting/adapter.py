@@ -20,11 +20,10 @@ from torch import Tensor, nn
 from bench.clip import tokenize
 from bench.ground.errors import UsageError
 from methods.base import KeyReport
-from methods.checkpoints.released import load_checked, released_tensors
 from methods.image_tower import class_feature, embed, require_plain, run_block, take_over
-from methods.parity.subject import Subject
-from methods.vifi.family import CLASS_BUFFERS, VifiFamily
+from methods.vifi.family import VifiFamily
 from methods.vl_prompting.facts import VL_PROMPTING
+from methods.vl_prompting.released import load
 
 _PROMPTS = r"prompt_learner\.ctx|(image|text)_encoder\.(.*\.)?VPT(_shallow)?"
 _STD = 0.02
@@ -179,10 +178,7 @@ class VlPrompting(VifiFamily, facts=VL_PROMPTING):
         A checkpoint with no prompt at all leaves the prompts as they are and the report names them
         as missing; one that has prompts must have all of them.
         """
-        tensors, name = released_tensors(source)
-        bridge = not any(_is_prompt(key) for key in tensors)
-        may_miss = (_PROMPTS,) if bridge else ()
-        return load_checked(self, tensors, source=name, ignore=CLASS_BUFFERS, may_miss=may_miss)
+        return load(self, source, prompts=_PROMPTS)
 
     def _initial_context(self, count: int) -> nn.Parameter:
         like = self.text_encoder.positional_embedding.detach()
@@ -212,21 +208,6 @@ class VlPrompting(VifiFamily, facts=VL_PROMPTING):
         for index in range(1, depth):
             prompts = _random_prompts(count, self.text_encoder.positional_embedding)
             blocks[index] = PromptedTextBlock(blocks[index], prompts)
-
-
-class Parity(Subject):
-    """The golden cases' options."""
-
-    def options(self) -> dict[str, Any]:
-        """Numbers and depths of prompts."""
-        config = self.golden.spec["config"]
-        return {
-            "n_ctx_vision": config["n_ctx_vision"],
-            "n_ctx_text": config["n_ctx_text"],
-            "prompt_depth_vision": config["depth_vision"],
-            "prompt_depth_text": config["depth_text"],
-            "ctx_init": config["ctx_init"],
-        }
 
 
 def _is_prompt(name: str) -> bool:

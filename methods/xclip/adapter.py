@@ -27,19 +27,17 @@ from open_clip.transformer import LayerNorm
 from torch import Tensor, nn
 
 from bench.clip import end_of_text, normalize, tokenize
-from bench.ground.errors import UsageError, WeightsError
+from bench.ground.errors import UsageError
 from methods.base import KeyReport, Method, ParameterGroup
-from methods.checkpoints.released import load_checked, released_tensors
 from methods.image_tower import class_feature, embed, require_plain
-from methods.parity.subject import Subject
 from methods.xclip.facts import XCLIP
 from methods.xclip.modules import CrossFrameBlock, MultiframeIntegration, VideoSpecificPrompts
+from methods.xclip.released import load
 
 _NEW_PARTS = ("message_", "mit", "prompts")
 """Parts of the names of parameters that CLIP does not have."""
 _TRAINED_WITH_FROZEN_TEXT = ("visual.", "mit", "prompts")
 _NEW_PARTS_LR = 10.0
-_FRAME_POSITIONS = "mit.positional_embedding"
 
 
 class XClip(Method, facts=XCLIP):
@@ -203,17 +201,7 @@ class XClip(Method, facts=XCLIP):
 
     def load_released(self, source: Path | Mapping[str, Any]) -> KeyReport:
         """Load a released X-CLIP checkpoint of as many frames; see ``Method``."""
-        tensors, name = released_tensors(source)
-        positions = tensors.get(_FRAME_POSITIONS)
-        if positions is not None and positions.dim() == 3 and positions.shape[1] != self.num_frames:
-            frames = positions.shape[1]
-            raise WeightsError(
-                f"{name} was trained on {frames} frames a video and cannot read another number",
-                got=f"num_frames = {self.num_frames}",
-                allowed=frames,
-                next_step=f"evaluate it with {frames} frames",
-            )
-        return load_checked(self, tensors, source=name)
+        return load(self, source)
 
     @torch.no_grad()
     def intermediates(self, video: Tensor) -> dict[str, Tensor]:
@@ -226,32 +214,6 @@ class XClip(Method, facts=XCLIP):
             "mid.text_features": text,
             "mid.video_features": self.mit(frames),
             "mid.prompts": self.prompts_generator(text, patches),
-        }
-
-
-class Parity(Subject):
-    """The golden cases' options, and what two views add up to."""
-
-    def options(self) -> dict[str, Any]:
-        """Numbers of layers, and whether the text tower is trained."""
-        config = self.golden.spec["config"]
-        return {
-            "mit_layers": config["mit_layers"],
-            "prompts_layers": config["prompts_layers"],
-            "drop_path_rate": config["droppath"],
-            "train_text": self.mode == "train_text",
-        }
-
-    def intermediates(self, method: Method) -> dict[str, Tensor]:
-        """Features, and the scores of a second view alone and summed with the first's."""
-        golden = self.golden
-        second = golden.value("input.video_view2", *golden.spec["input"]["input.video_view2"])
-        with torch.no_grad():
-            views = method(golden.video()), method(second)
-        return {
-            **super().intermediates(method),
-            "out.logits_view2": views[1],
-            "out.fused_views": views[0].softmax(dim=-1) + views[1].softmax(dim=-1),
         }
 
 

@@ -23,9 +23,9 @@ from bench.data.mini_world.classes import EVERY_CLASS
 from bench.data.mini_world.clip import MODEL_FILE, WEIGHTS_FILE
 from bench.data.mini_world.clip.stills import FILLERS, Still, draw_still
 from bench.data.mini_world.clip.tokens import IDS, ROWS, WHOLE, untrained_rows
+from bench.ground.normalisation import CLIP as CLIP_CONSTANTS
+from bench.ground.normalisation import IMAGENET
 from bench.ground.seeds import derive_seed
-from methods.facts import CLIP as CLIP_CONSTANTS
-from methods.facts import IMAGENET
 
 STILLS = 16000
 STEPS = 900

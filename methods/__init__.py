@@ -173,6 +173,21 @@ def create(
     Raises:
         UsageError: Unknown adapter or option, a value of the wrong kind, no class names, or no
             frames.
+
+    Example:
+        >>> import torch
+        >>> from bench.clip.backbone_ref import BackboneRef
+        >>> from bench.clip import load_backbone
+        >>> from bench.data.mini_world.clip import MODEL_FILE, WEIGHTS_FILE
+        >>> ref = BackboneRef(model=str(MODEL_FILE), weights=str(WEIGHTS_FILE), quick_gelu=True)
+        >>> clip = load_backbone(ref).model
+        >>> names = ["jump", "run", "swim"]
+        >>> vifi = create("vifi-clip", clip=clip, class_names=names, num_frames=4)
+        >>> vifi.prompts[0]
+        'a photo of a jump.'
+        >>> video = torch.zeros(2, 4, 3, 32, 32)  # [B,T,3,H,W]
+        >>> vifi(video).shape  # [B,C]
+        torch.Size([2, 3])
     """
     import copy
 

@@ -1,12 +1,20 @@
 """The contract of a method: everything the author of an adapter must know.
 
-An adapter is one file in this folder (or a plug-in) with one class that derives from ``Method``:
+An adapter is a folder here (``adapter.py`` and ``facts.py``), one file here, or a plug-in file. It
+has one class that derives from ``Method``:
 
     class Mine(Method):
         name = "mine"
         title = "Mine"
         def encode_text(self): ...
         def score(self, frames, text): ...      # or override forward() whole
+
+Where things lie decides what the key of a job holds. It holds the code that an adapter's imports
+reach: its folder, this file, ``methods/image_tower.py`` and the towers in ``bench/clip``; whoever
+changes that code computes its results again. No score depends on ``facts.py`` (values that matter
+are in the key as values), ``recipe.py`` (so are those of recipes), ``released.py`` (reading what
+authors released), ``goldens/``, ``methods/checkpoints/``, ``methods/parity/`` and ``bench/ground``:
+they are not in the key. So an adapter's ``load_released`` is short and calls its ``released.py``.
 
 Shapes: B videos, T frames, C classes, E joint width, H and W pixels.
 """

@@ -84,7 +84,13 @@ def build_clip(
 
 
 def causal_mask(length: int) -> Tensor:
-    """[length,length], ``-inf`` above the diagonal and 0 elsewhere."""
+    """[length,length], ``-inf`` above the diagonal and 0 elsewhere.
+
+    Example:
+        >>> causal_mask(2)
+        tensor([[0., -inf],
+                [0., 0.]])
+    """
     return torch.full((length, length), float("-inf")).triu_(1)
 
 
@@ -100,6 +106,10 @@ def tokenize(texts: Sequence[str], context_length: int = CONTEXT_LENGTH) -> Tens
 
     Raises:
         UsageError: A text has more tokens than the context holds (it is never cut silently).
+
+    Example:
+        >>> tokenize(["a dog"], context_length=6)
+        tensor([[49406,   320,  1929, 49407,     0,     0]])
     """
     tokenizer = _tokenizer()
     ids = torch.zeros(len(texts), context_length, dtype=torch.int64)
@@ -116,7 +126,12 @@ def tokenize(texts: Sequence[str], context_length: int = CONTEXT_LENGTH) -> Tens
 
 
 def end_of_text(ids: Tensor) -> Tensor:
-    """Position of the end token of each text, int64 [n]: it has the largest id."""
+    """Position of the end token of each text, int64 [n]: it has the largest id.
+
+    Example:
+        >>> end_of_text(tokenize(["a dog", "dog"]))
+        tensor([3, 2])
+    """
     return ids.argmax(dim=-1)
 
 
@@ -148,13 +163,18 @@ class TextTower(nn.Module):
             eot: Position of the end token, int64 [n], each < L.
         """
         length = embeddings.shape[1]
-        x = embeddings + self.positional_embedding[:length]
+        x = embeddings + self.positional_embedding[:length]  # [n,L,D]
         x = self.transformer(x, attn_mask=self.attn_mask[:length, :length])
-        x = x[torch.arange(len(x), device=x.device), eot]
-        projected: Tensor = self.ln_final(x) @ self.text_projection
+        x = x[torch.arange(len(x), device=x.device), eot]  # [n,D]
+        projected: Tensor = self.ln_final(x) @ self.text_projection  # [n,E]
         return projected
 
 
 def normalize(features: Tensor) -> Tensor:
-    """Divide by the L2 norm over the last dimension, without an epsilon (as CLIP does)."""
+    """Divide by the L2 norm over the last dimension, without an epsilon (as CLIP does).
+
+    Example:
+        >>> normalize(torch.tensor([[3.0, 4.0]]))
+        tensor([[0.6000, 0.8000]])
+    """
     return features / features.norm(dim=-1, keepdim=True)

@@ -9,6 +9,9 @@ The prompts are one table with a row for each *position* of the text, so the vec
 name are other ones for a longer name. Rows that no class of the training set reaches stay as they
 were drawn, shrunk by the weight decay, and are met by longer names at test time.
 
+Shapes: B videos, T frames, C classes, L tokens of a text (M of them shared), D text width, E joint
+width.
+
 It differs from the original in two things, on purpose: frames are RGB (the published feature script
 feeds CLIP swapped colours), and CLIP is not rounded to fp16 before it is frozen.
 """
@@ -136,19 +139,19 @@ class A5(Method, facts=A5_FACTS):
         """Text features [C,E] before normalisation."""
         clip = self.clipmodel
         length = self._text_length if self.cut_text else self.token_ids.shape[1]
-        names = clip.token_embedding(self.token_ids[:, :length])
+        names = clip.token_embedding(self.token_ids[:, :length])  # [C,L,D]
         tokens = torch.where(
             self.fixed[:, :length, None], names, self.embedding.weight[:length].to(names.dtype)
         )
-        tokens = tokens + clip.positional_embedding[:length]
+        tokens = tokens + clip.positional_embedding[:length]  # [C,L,D]
         if self.share_prefix:
             shared = 1 + self.prefix
             tokens = self._run_shared(tokens[:1, :shared], tokens[:, shared:])
             ends = tokens[torch.arange(len(tokens), device=tokens.device), self.eot - shared]
         else:
             tokens = clip.transformer(tokens, attn_mask=clip.attn_mask[:length, :length])
-            ends = tokens[torch.arange(len(tokens), device=tokens.device), self.eot]
-        features: Tensor = clip.ln_final(ends) @ clip.text_projection
+            ends = tokens[torch.arange(len(tokens), device=tokens.device), self.eot]  # [C,D]
+        features: Tensor = clip.ln_final(ends) @ clip.text_projection  # [C,E]
         return features
 
     def _run_shared(self, shared: Tensor, own: Tensor) -> Tensor:
@@ -161,15 +164,15 @@ class A5(Method, facts=A5_FACTS):
         among_shared = causal_mask(first).to(shared)
         mask = torch.cat([causal_mask(length), torch.zeros(length, first)], dim=1).to(own)
         for block in self.clipmodel.transformer.resblocks:
-            before = shared[0]
+            before = shared[0]  # [M,D]
             shared = run_block(block, shared, mask=among_shared)
             own = run_block(block, own, before, mask=mask)
         return own
 
     def encode_frames(self, video: Tensor) -> Tensor:
         """Frame features [B,T,E] before normalisation; ``video`` [B,T,3,H,W]."""
-        features: Tensor = self.clipmodel.visual(video.flatten(0, 1))
-        return features.unflatten(0, video.shape[:2])
+        features: Tensor = self.clipmodel.visual(video.flatten(0, 1))  # [B*T,E]
+        return features.unflatten(0, video.shape[:2])  # [B,T,E]
 
     def video_features(self, frames: Tensor) -> Tensor:
         """[B,T,E] from ``encode_frames`` -> [B,E], before normalisation.
@@ -206,7 +209,7 @@ class A5(Method, facts=A5_FACTS):
         text = self.encode_text() if text is None else text
         if self.training and len(text) > self.num_contrast:
             chosen, targets = self._contrast(targets, len(text))
-            text = text[chosen]
+            text = text[chosen]  # [K,E], K classes that are compared
         return nn.functional.cross_entropy(self.score(frames, text).float(), targets)
 
     def _contrast(self, targets: Tensor, classes: int) -> tuple[Tensor, Tensor]:

@@ -3,6 +3,8 @@
 Checked against sallymmx/ActionCLIP at commit 31c34df. Names are those of its checkpoints: OpenAI's
 for CLIP, ``fusion.`` and then the name for what it keeps in ``fusion_model_state_dict``.
 
+Shapes: B clips, T frames, C classes, n prompts, L tokens, D width, E joint width.
+
 Differences from it, on purpose:
 
 - It keeps the towers' weights in fp16 without an fp32 copy, so that at its learning rates an update
@@ -118,7 +120,7 @@ class ActionClip(Method, facts=ACTIONCLIP):
         length = int(eot.max()) + 1 if self.cut_text else ids.shape[1]
         tokens = self.token_embedding(ids[:, :length]) + self.positional_embedding[:length]
         tokens = self.transformer(tokens, attn_mask=self.attn_mask[:length, :length])
-        ends = tokens[torch.arange(len(tokens), device=tokens.device), eot]
+        ends = tokens[torch.arange(len(tokens), device=tokens.device), eot]  # [n,D]
         features: Tensor = self.ln_final(ends) @ self.text_projection
         return features
 
@@ -135,8 +137,8 @@ class ActionClip(Method, facts=ACTIONCLIP):
                 allowed=self.num_frames,
                 next_step=f"sample {self.num_frames} frames",
             )
-        features: Tensor = self.visual(video.flatten(0, 1))
-        return features.unflatten(0, video.shape[:2])
+        features: Tensor = self.visual(video.flatten(0, 1))  # [B*T,E]
+        return features.unflatten(0, video.shape[:2])  # [B,T,E]
 
     def encode_clips(self, video: Tensor) -> Tensor:
         """Clip features [B,E] before normalisation; see ``Method``."""
@@ -186,8 +188,8 @@ class ActionClip(Method, facts=ACTIONCLIP):
         if templates is None:
             templates = torch.from_numpy(np.random.randint(len(TEMPLATES), size=len(targets)))
         rows = templates.to(targets.device) * len(self.class_names) + targets
-        texts = self._encode_drawn(rows) if text is None else text[rows]
-        cosines = normalize(clips.float()) @ normalize(texts.float()).T
+        texts = self._encode_drawn(rows) if text is None else text[rows]  # [B,E]
+        cosines = normalize(clips.float()) @ normalize(texts.float()).T  # [B,B]
         return matching_loss((self.logit_scale.exp() * cosines).float(), targets)
 
     def _encode_drawn(self, rows: Tensor) -> Tensor:

@@ -95,7 +95,7 @@ class Transf(_FrameTable):
 
     def forward(self, frames: Tensor) -> Tensor:
         """[B,E]."""
-        positions = self.frame_position_embeddings.weight[: frames.shape[1]]
+        positions = self.frame_position_embeddings.weight[: frames.shape[1]]  # [T,E]
         mixed: Tensor = self.transformer(frames + positions)
         return (mixed + frames).mean(dim=1)
 
@@ -109,7 +109,7 @@ class Lstm(_FrameTable):
 
     def forward(self, frames: Tensor) -> Tensor:
         """[B,E]."""
-        states: Tensor = self.lstm_visual(frames)[0]
+        states: Tensor = self.lstm_visual(frames)[0]  # [B,T,E]
         return (states + frames).mean(dim=1)
 
 
@@ -134,7 +134,7 @@ class Conv1d(_FrameTable):
         """[B,E]."""
         length, width = frames.shape[1:]
         # The original reinterprets the memory where one would expect a transpose.
-        mixed: Tensor = self.shift(frames.reshape(-1, width, length))
+        mixed: Tensor = self.shift(frames.reshape(-1, width, length))  # [B,E,T]
         return (mixed.transpose(1, 2) + frames).mean(dim=1)
 
 
@@ -155,8 +155,8 @@ class _ClsAggregate(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def forward(self, frames: Tensor) -> Tensor:
-        first = self.cls_token.expand(len(frames), -1, -1)
-        tokens = torch.cat([first, frames], dim=1) + self.pos_embed
+        first = self.cls_token.expand(len(frames), -1, -1)  # [B,1,E]
+        tokens = torch.cat([first, frames], dim=1) + self.pos_embed  # [B,T+1,E]
         mixed: Tensor = self.transformer_enc(tokens)
         return mixed[:, 0]
 

@@ -2,6 +2,8 @@
 
 Checked against TalalWasim/Vita-CLIP at commit c858299; names are those of its checkpoints.
 
+Shapes: B videos, T frames, C classes, L tokens, n contexts, D text width, E joint width.
+
 Kept as it is there: ``cls_proj``, through which the frames see each other, is frozen at its random
 start (the option ``train_cls_proj`` trains it), so it is part of every checkpoint; the temperature
 is trained and not clamped; all that is trained decays.
@@ -188,7 +190,7 @@ class VitaClip(Method, facts=VITA_CLIP):
         length = len(self.textual.positional_embedding)
         ids = tokenize(self.prompts, context_length=length)
         eot = end_of_text(ids)
-        order = torch.arange(length).repeat(len(names), 1)
+        order = torch.arange(length).repeat(len(names), 1)  # [C,L]
         rows = torch.zeros(len(names), dtype=torch.int64)
         if self._with_context:
             sizes = end_of_text(tokenize(names, context_length=length)) - 1
@@ -210,14 +212,14 @@ class VitaClip(Method, facts=VITA_CLIP):
     def encode_text(self) -> Tensor:
         """Text features [C,E] before normalisation."""
         length = self._text_length if self.cut_text else self.token_ids.shape[1]
-        tokens: Tensor = self.textual.token_embedding(self.token_ids[:, :length])
+        tokens: Tensor = self.textual.token_embedding(self.token_ids[:, :length])  # [C,L,D]
         if self._with_context:
             ctx = self.prompt_learner.ctx.to(tokens.dtype)
             ctx = ctx[self.context_rows] if self._per_class else ctx.expand(len(tokens), -1, -1)
             tokens = torch.cat([tokens[:, :1], ctx, tokens[:, 1 + self._count :]], dim=1)
             if self._position != "end":
-                order = self.token_order[:, :length, None]
-                tokens = tokens.gather(1, order.expand(-1, -1, tokens.shape[2]))
+                order = self.token_order[:, :length, None]  # [C,L,1]
+                tokens = tokens.gather(1, order.expand(-1, -1, tokens.shape[2]))  # [C,L,D]
         features: Tensor = self.textual(tokens, self.eot)
         return features
 
@@ -240,7 +242,7 @@ class VitaClip(Method, facts=VITA_CLIP):
 
     def score(self, frames: Tensor, text: Tensor) -> Tensor:
         """Logits [B,C]: scaled cosine of the averaged frame features and the text features."""
-        similarity = normalize(frames.mean(dim=1)) @ normalize(text).T
+        similarity = normalize(frames.mean(dim=1)) @ normalize(text).T  # [B,C]
         return self.logit_scale.exp() * similarity
 
     def load_released(self, source: Path | Mapping[str, Any]) -> KeyReport:
@@ -276,7 +278,7 @@ def _token_order(position: str, count: int, sizes: Tensor, length: int) -> Tenso
         length: Tokens of a text.
     """
     before = {"end": count, "middle": count // 2, "front": 0}[position]
-    order = torch.arange(length).repeat(len(sizes), 1)
+    order = torch.arange(length).repeat(len(sizes), 1)  # [C,L]
     for row, size in zip(order, sizes.tolist(), strict=True):
         name = torch.arange(1 + count, 1 + count + size)
         row[1 + before : 1 + before + size] = name

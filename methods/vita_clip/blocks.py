@@ -163,7 +163,9 @@ class VitaBlock(nn.Module):
             keys, values = self.attn.keys_and_values(self.norm1(prompts))
             count = len(tokens)
             offered.append((keys.expand(count, -1, -1), values.expand(count, -1, -1)))
-        keys, values = (torch.cat(parts, dim=1) for parts in zip(*offered, strict=True))
+        keys, values = (
+            torch.cat(parts, dim=1) for parts in zip(*offered, strict=True)
+        )  # [N,L+M,D]
         tokens = tokens[:, :queries] + self.ls_1(self.attn.read(asking[:, :queries], keys, values))
         output: Tensor = tokens + self.ls_2(self.mlp(self.norm2(tokens)))
         return output
@@ -177,12 +179,12 @@ class VitaBlock(nn.Module):
         """
         if not (self.summary or self.local):
             return None, None
-        classes = self.cls_proj(first).unflatten(0, (-1, frames))
-        local = self.local_prompts + classes if self.local else None
+        classes = self.cls_proj(first).unflatten(0, (-1, frames))  # [B,T,D]
+        local = self.local_prompts + classes if self.local else None  # [B,T,D]
         if not self.summary:
             return local, None
-        seen = classes + self.summary_attn_layer(self.summary_ln(classes))
-        return local, seen.flatten(0, 1)[:, None]
+        seen = classes + self.summary_attn_layer(self.summary_ln(classes))  # [B,T,D]
+        return local, seen.flatten(0, 1)[:, None]  # [B,T,D], [N,1,D]
 
     def _whole(
         self,
@@ -202,14 +204,16 @@ class VitaBlock(nn.Module):
         parts.append(tokens[:, 1:])
         if summary is not None:
             parts.append(summary)
-        inside = torch.cat(parts, dim=1)
+        inside = torch.cat(parts, dim=1)  # [N,1+T+G+P+1,D], each kind if there
         inside = inside + self.ls_1(self.attn(self.norm1(inside)))
         if summary is not None:
             inside = inside[:, :-1]
         if local is not None:
-            inside = torch.cat([inside[:, :1], inside[:, 1 + frames :]], dim=1)
+            inside = torch.cat(
+                [inside[:, :1], inside[:, 1 + frames :]], dim=1
+            )  # without the T local prompts
         inside = inside + self.ls_2(self.mlp(self.norm2(inside)))
-        patches = inside[:, inside.shape[1] - (length - 1) :]
+        patches = inside[:, inside.shape[1] - (length - 1) :]  # [N,P,D]
         return torch.cat([inside[:, :1], patches], dim=1)
 
 
@@ -229,7 +233,7 @@ class PatchEmbedding(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """Patches [N,P,D] of ``frames`` [N,3,H,W], row by row."""
-        patches: Tensor = self.proj(frames).flatten(2).transpose(1, 2)
+        patches: Tensor = self.proj(frames).flatten(2).transpose(1, 2)  # [N,P,D]
         return patches
 
 
@@ -269,8 +273,8 @@ class VitaImageTower(nn.Module):
     def forward(self, video: Tensor) -> Tensor:
         """Frame features [B,T,E] of ``video`` [B,T,3,H,W]."""
         frames = video.shape[1]
-        patches = self.patch_embed(video.flatten(0, 1))
-        first = self.cls_token.to(patches.dtype).expand(len(patches), 1, -1)
+        patches = self.patch_embed(video.flatten(0, 1))  # [N,P,D]
+        first = self.cls_token.to(patches.dtype).expand(len(patches), 1, -1)  # [N,1,D]
         tokens = torch.cat([first, patches], dim=1) + self.pos_embed.to(patches.dtype)
         # [T,1,D] beside [B,T,L,D]: one position for all tokens of a frame.
         times = self.time_embed[:, None].to(patches.dtype)
@@ -282,5 +286,5 @@ class VitaImageTower(nn.Module):
             own = None if prompts is None else prompts[index].clone()
             queries = 1 if self.shortcuts and index == last else None
             tokens = block(tokens, frames, own, queries)
-        features: Tensor = self.ln_post(tokens[:, 0]) @ self.proj
-        return features.unflatten(0, (-1, frames))
+        features: Tensor = self.ln_post(tokens[:, 0]) @ self.proj  # [N,E]
+        return features.unflatten(0, (-1, frames))  # [B,T,E]

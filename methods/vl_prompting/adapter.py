@@ -1,5 +1,7 @@
 """VL prompting ("bridge and prompt"): learned tokens in both frozen towers of a ViFi-CLIP.
 
+Shapes: N frames, C classes, L tokens, M image prompts, n text prompts, D width, E joint width.
+
 Checked against muzairkhattak/ViFi-CLIP at commit e2d1948 (PROMPT_MODEL=True); names are those of
 its checkpoints. It differs in two things, on purpose: the original rounds the vision and the deep
 text prompts to fp16 in every forward pass (in fp32 that moves scores by up to 4e-3), here they keep
@@ -92,7 +94,8 @@ def _whole_block(
     if prompts is None:
         return run_block(block, tokens), None
     length = tokens.shape[1]
-    output = run_block(block, torch.cat([tokens, prompts.expand(len(tokens), -1, -1)], dim=1))
+    together = torch.cat([tokens, prompts.expand(len(tokens), -1, -1)], dim=1)  # [N,L+M,D]
+    output = run_block(block, together)
     return output[:, :length], output[:, length:]
 
 
@@ -120,7 +123,7 @@ class PromptedTextBlock(nn.Module):
 
 def insert_after_first(tokens: Tensor, prompts: Tensor) -> Tensor:
     """``tokens`` [C,L,D] with positions 1..n replaced by ``prompts`` [n,D]."""
-    shared = prompts.expand(len(tokens), -1, -1)
+    shared = prompts.expand(len(tokens), -1, -1)  # [C,n,D]
     return torch.cat([tokens[:, :1], shared, tokens[:, 1 + len(prompts) :]], dim=1)
 
 

@@ -12,6 +12,8 @@ Left out of the original on purpose, because it moves numbers without being the 
 - Its validation drops the last video of an odd shard, and its 4x3 views are random draws; both are
   the business of the engine and the data pipeline here.
 
+Shapes: B videos, T frames, C classes, L tokens, P patches, D width of a tower, E joint width.
+
 Kept as it is: drop path draws for the token axis (the frame axis in the message step), one draw
 for all samples; ``prompts_visual_proj`` starts from N(0, 1); ``alpha`` scales the text itself too.
 """
@@ -121,10 +123,10 @@ class XClip(Method, facts=XCLIP):
     def encode_text(self) -> Tensor:
         """Text features [C,E] before normalisation and before a video's prompts."""
         length = self._text_length if self.cut_text else self.token_ids.shape[1]
-        tokens = self.token_embedding(self.token_ids[:, :length])
+        tokens = self.token_embedding(self.token_ids[:, :length])  # [C,L,D]
         tokens = tokens + self.positional_embedding[:length]
         tokens = self.transformer(tokens, attn_mask=self.attn_mask[:length, :length])
-        ends = tokens[torch.arange(len(tokens), device=tokens.device), self.eot]
+        ends = tokens[torch.arange(len(tokens), device=tokens.device), self.eot]  # [C,D]
         features: Tensor = self.ln_final(ends) @ self.text_projection
         return features
 
@@ -149,10 +151,10 @@ class XClip(Method, facts=XCLIP):
                 allowed=f"{self.num_frames}: its frame positions are learned",
                 next_step=f"sample {self.num_frames} frames, or train it with {frames}",
             )
-        tokens = self.visual.ln_pre(embed(self.visual, video.flatten(0, 1)))
+        tokens = self.visual.ln_pre(embed(self.visual, video.flatten(0, 1)))  # [B*T,L,D]
         tokens = self.visual.transformer(tokens)
-        features = class_feature(self.visual, tokens).unflatten(0, (-1, frames))
-        patches = self.prompts_visual_ln(tokens[:, 1:]).unflatten(0, (-1, frames))
+        features = class_feature(self.visual, tokens).unflatten(0, (-1, frames))  # [B,T,E]
+        patches = self.prompts_visual_ln(tokens[:, 1:]).unflatten(0, (-1, frames))  # [B,T,P,D]
         if self.shortcuts:
             # The projection is linear: the mean may be taken before it.
             return features, patches.mean(dim=1) @ self.prompts_visual_proj
@@ -179,9 +181,9 @@ class XClip(Method, facts=XCLIP):
                 "X-CLIP scores need patch features: call the method, or give score() what "
                 "encode_frames_and_patches() returns"
             )
-        video = normalize(self.mit(frames))
-        texts = normalize(text + self.prompts_generator(text, patches))
-        similarity = torch.einsum("be,bce->bc", video, texts)
+        video = normalize(self.mit(frames))  # [B,E]
+        texts = normalize(text + self.prompts_generator(text, patches))  # [B,C,E]
+        similarity = torch.einsum("be,bce->bc", video, texts)  # [B,C]
         return self.logit_scale.exp() * similarity
 
     def parameter_groups(self) -> list[ParameterGroup]:

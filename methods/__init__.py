@@ -27,18 +27,22 @@ if TYPE_CHECKING:
     from methods.base import Method
 
 
-@cache
-def _built_in() -> dict[str, tuple[str, Facts]]:
-    """Name -> module and class, and facts, of the adapters in this folder.
+def _folders() -> list[ModuleType]:
+    """The ``facts`` modules of the methods in this folder, in the order of lists.
 
-    A method is a folder with ``facts.py``: ``ADAPTERS`` (module and class -> facts) and ``ORDER``,
-    its place in lists.
+    Each has ``ADAPTERS`` (module and class -> facts) and ``ORDER``, its place.
     """
     folders = [file.parent.name for file in Path(__file__).parent.glob("*/facts.py")]
     modules = [importlib.import_module(f"methods.{folder}.facts") for folder in folders]
+    return sorted(modules, key=lambda module: (module.ORDER, module.__name__))
+
+
+@cache
+def _built_in() -> dict[str, tuple[str, Facts]]:
+    """Name -> module and class, and facts, of the adapters in this folder."""
     return {
         facts.name: (where, facts)
-        for module in sorted(modules, key=lambda module: (module.ORDER, module.__name__))
+        for module in _folders()
         for where, facts in module.ADAPTERS.items()
     }
 
@@ -141,15 +145,14 @@ def get(adapter: str) -> type[Method]:
 def published_recipes() -> dict[str, Any]:
     """The recipe rules of every method (``methods/<name>/recipe.py``), by name.
 
-    Those of the ViFi-CLIP family come first: they hold where no other method's rule does.
+    In the order of the methods; later rules win. Those of the ViFi-CLIP family name no method: they
+    hold where no other method's rule does, so they come first.
     """
-    folders = sorted(
-        (file.parent.name for file in Path(__file__).parent.glob("*/recipe.py")),
-        key=lambda name: (name != "vifi", name),
-    )
+    packages = [module.__name__.rpartition(".")[0] for module in _folders()]
     rules: dict[str, Any] = {}
-    for folder in folders:
-        rules.update(importlib.import_module(f"methods.{folder}.recipe").RECIPES)
+    for package in packages:
+        if importlib.util.find_spec(f"{package}.recipe") is not None:
+            rules.update(importlib.import_module(f"{package}.recipe").RECIPES)
     return rules
 
 
@@ -167,7 +170,7 @@ def create(
         adapter: One of ``names()``.
         clip: An open_clip ``CLIP`` with its weights loaded (``bench.clip.load_backbone``).
         class_names: The C class names as the label file has them.
-        num_frames: Frames a view, T.
+        num_frames: Frames per view, T.
         **options: Options of the adapter; what is not given has the adapter's default.
 
     Raises:

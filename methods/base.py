@@ -169,7 +169,7 @@ class Method(nn.Module):
     def encode_text(self) -> Tensor:
         """What ``score`` needs of the class names, [C,E] or the method's own shape.
 
-        Differentiable. The engine calls it once an update in training and once a class list in
+        Differentiable. The engine calls it once per update in training and once per class list in
         evaluation, and hands the result to every ``forward`` and ``loss``.
         """
 
@@ -256,7 +256,7 @@ class Method(nn.Module):
         """Make exactly the named parameters trainable.
 
         Raises:
-            ValueError: A name is no parameter of this method.
+            ValueError: A name is not a parameter of this method.
         """
         wanted = set(trainable)
         unknown = wanted - {name for name, _ in self.named_parameters()}

@@ -41,7 +41,7 @@ class Preprocessing:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a method comes from and what its hyper-parameters rest on."""
+    """Where a method comes from and what its hyper-parameters are based on."""
 
     citation: str
     code: str = ""

@@ -59,6 +59,7 @@ def embed(visual: Any, frames: Tensor) -> Tensor:
     patches = visual.conv1(frames).flatten(2).transpose(1, 2)  # [N,L-1,D]
     first = visual.class_embedding.to(patches.dtype).expand(len(patches), 1, -1)  # [N,1,D]
     tokens = torch.cat([first, patches], dim=1) + visual.positional_embedding.to(patches.dtype)
+    # [N,L,D]
     dropped: Tensor = visual.patch_dropout(tokens)
     return dropped
 
@@ -105,12 +106,12 @@ def attend(
 
 def split_heads(tokens: Tensor, heads: int) -> Tensor:
     """[N,L,D] -> [N,heads,L,D/heads]."""
-    return tokens.unflatten(-1, (heads, -1)).transpose(1, 2)
+    return tokens.unflatten(-1, (heads, -1)).transpose(1, 2)  # [N,heads,L,D/heads]
 
 
 def join_heads(tokens: Tensor) -> Tensor:
     """[N,heads,L,D/heads] -> [N,L,D]."""
-    return tokens.transpose(1, 2).flatten(2)
+    return tokens.transpose(1, 2).flatten(2)  # [N,L,D]
 
 
 def run_block(

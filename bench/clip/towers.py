@@ -46,7 +46,7 @@ def architecture(model: str) -> dict[str, Any]:
         isinstance(config["vision_cfg"].get("layers", 12), list)
         or "timm_model_name" in (config["vision_cfg"])
     ):
-        raise _no_clip(model, "its image tower is no plain vision transformer")
+        raise _no_clip(model, "its image tower is not a plain vision transformer")
     text = config["text_cfg"]
     if config.get("custom_text") or "hf_model_name" in text or text.get("proj_bias"):
         raise _no_clip(model, "its text tower is not CLIP's")

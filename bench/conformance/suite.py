@@ -90,7 +90,7 @@ def run(
     Args:
         name: Name of the adapter; load its plug-in first (``load_plugins``).
         options: Options that differ from its defaults.
-        num_frames: Frames a video in all checks but ``frame counts``; at least 2.
+        num_frames: Frames per video in all checks but ``frame counts``; at least 2.
         only: Names of checks, or None for all.
 
     Raises:

@@ -47,7 +47,7 @@ class TemporalTransformer(nn.Module):
     Args:
         width: E.
         layers: Number of blocks.
-        heads: Attention heads a block.
+        heads: Attention heads per block.
     """
 
     def __init__(self, width: int, layers: int, heads: int) -> None:
@@ -163,6 +163,7 @@ class A5(Method, facts=A5_FACTS):
         length, first = own.shape[1], shared.shape[1]
         among_shared = causal_mask(first).to(shared)
         mask = torch.cat([causal_mask(length), torch.zeros(length, first)], dim=1).to(own)
+        # [L,L+M]
         for block in self.clipmodel.transformer.resblocks:
             before = shared[0]  # [M,D]
             shared = run_block(block, shared, mask=among_shared)
@@ -184,7 +185,7 @@ class A5(Method, facts=A5_FACTS):
         if len(self.temporalModelling.resblocks):
             if count != self.num_frames:
                 raise UsageError(
-                    f"this {self.title} reads {self.num_frames} frames a video",
+                    f"this {self.title} reads {self.num_frames} frames per video",
                     got=f"{count} frames",
                     allowed=f"{self.num_frames}: its frame positions are learned",
                     next_step=f"sample {self.num_frames} frames, or train it with {count}",
@@ -225,7 +226,7 @@ class A5(Method, facts=A5_FACTS):
         others = torch.randperm(classes).to(targets.device)
         others = others[~torch.isin(others, present)]
         wanted = max(0, self.num_contrast - len(present))
-        return torch.cat([present, others[:wanted]]), places
+        return torch.cat([present, others[:wanted]]), places  # [K], [B]
 
     def load_released(self, source: Path | Mapping[str, Any]) -> KeyReport:
         """Load a released checkpoint of as many frames and layers; see ``Method``."""

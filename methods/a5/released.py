@@ -22,7 +22,7 @@ def load(method: A5, source: Path | Mapping[str, Any]) -> KeyReport:
     tensors, name = released_tensors(source)
     positions = tensors.get(_FRAME_POSITIONS)
     if positions is not None and len(positions) != method.num_frames:
-        raise _unfit(name, "num_frames", "frames a video", len(positions), method.num_frames)
+        raise _unfit(name, "num_frames", "frames per video", len(positions), method.num_frames)
     layers = len(method.temporalModelling.resblocks)
     given = sum(_LAYER.format(index) in tensors for index in range(len(tensors)))
     if positions is not None and given != layers:

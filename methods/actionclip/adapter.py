@@ -113,6 +113,7 @@ class ActionClip(Method, facts=ACTIONCLIP):
         """Features of all prompts [16 * C,E] before normalisation, row = template * C + class."""
         rows = torch.arange(len(self.prompts), device=self.token_ids.device)
         return torch.cat([self._encode_prompts(part) for part in rows.split(_PROMPTS_A_PASS)])
+        # [16*C,E]
 
     def _encode_prompts(self, rows: Tensor) -> Tensor:
         """Features [n,E] of the prompts with the numbers ``rows`` [n]."""
@@ -132,7 +133,7 @@ class ActionClip(Method, facts=ACTIONCLIP):
         """
         if self.temporal_shift and video.shape[1] != self.num_frames:
             raise UsageError(
-                f"this {self.title} shifts among {self.num_frames} frames a video",
+                f"this {self.title} shifts among {self.num_frames} frames per video",
                 got=f"{video.shape[1]} frames",
                 allowed=self.num_frames,
                 next_step=f"sample {self.num_frames} frames",

@@ -135,7 +135,7 @@ class Conv1d(_FrameTable):
         length, width = frames.shape[1:]
         # The original reinterprets the memory where one would expect a transpose.
         mixed: Tensor = self.shift(frames.reshape(-1, width, length))  # [B,E,T]
-        return (mixed.transpose(1, 2) + frames).mean(dim=1)
+        return (mixed.transpose(1, 2) + frames).mean(dim=1)  # [B,T,E] -> [B,E]
 
 
 class _ClsAggregate(nn.Module):
@@ -165,7 +165,7 @@ class TransfCls(_FrameTable):
     """A post-norm transformer with a class token, which is the output; dropout 0.1 in training.
 
     Raises:
-        UsageError: The joint width is no multiple of 8.
+        UsageError: The joint width is not a multiple of 8.
     """
 
     def __init__(self, clip: Any, num_frames: int) -> None:
@@ -182,7 +182,7 @@ class TransfCls(_FrameTable):
         """
         if frames.shape[1] != self.num_frames:
             raise UsageError(
-                f"this ActionCLIP with Transf_cls reads {self.num_frames} frames a video",
+                f"this ActionCLIP with Transf_cls reads {self.num_frames} frames per video",
                 got=f"{frames.shape[1]} frames",
                 allowed=f"{self.num_frames}: its frame positions are learned",
                 next_step=f"sample {self.num_frames} frames",

@@ -68,3 +68,4 @@ def _fill_rows(table: Tensor, rows: Tensor, num_frames: int, source: str) -> Ten
     if len(rows) >= len(table):
         return rows
     return torch.cat([rows.to(table.dtype), table[len(rows) :].to(rows.device)])
+    # as many rows as table

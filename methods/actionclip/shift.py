@@ -55,6 +55,6 @@ def shifted(tokens: Tensor, num_frames: int) -> Tensor:
     patches = clips[:, :, 1:]  # [B,T,L-1,D]
     none = torch.zeros_like(patches[:, :1, :, :fold])  # [B,1,L-1,D/8]
     from_next = torch.cat([patches[:, 1:, :, :fold], none], dim=1)  # [B,T,L-1,D/8]
-    from_before = torch.cat([none, patches[:, :-1, :, fold : 2 * fold]], dim=1)
+    from_before = torch.cat([none, patches[:, :-1, :, fold : 2 * fold]], dim=1)  # [B,T,L-1,D/8]
     moved = torch.cat([from_next, from_before, patches[..., 2 * fold :]], dim=-1)  # [B,T,L-1,D]
-    return torch.cat([clips[:, :, :1], moved], dim=2).flatten(0, 1)
+    return torch.cat([clips[:, :, :1], moved], dim=2).flatten(0, 1)  # [B*T,L,D]

@@ -1,4 +1,4 @@
-"""ActionCLIP's texts: 16 prompts a class, what they score, and the loss that matches them.
+"""ActionCLIP's texts: 16 prompts per class, what they score, and the loss that matches them.
 
 Checked against sallymmx/ActionCLIP at commit 31c34df (``utils/Text_Prompt.py``,
 ``utils/KLLoss.py``, ``test.py``). Shapes: B clips, C classes, E joint width.

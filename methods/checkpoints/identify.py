@@ -58,7 +58,7 @@ class Identity:
         method: Adapter it belongs to, or None.
         trained_here: Whether a training of this project wrote it.
         sizes: Towers, or None where the file does not hold both.
-        frames: Frames a video, or None where nothing says.
+        frames: Frames per video, or None where nothing says.
         classes: Classes it has rows for, or None.
         options: Options of the adapter that the shapes tell.
         report: What the adapter makes of every tensor; None if it was not tried.
@@ -136,7 +136,7 @@ def _with_fusion(tensors: Mapping[str, Tensor], content: Mapping[str, Any]) -> d
 
 
 def _frames_in_config(content: Mapping[str, Any]) -> int | None:
-    """Frames a video as a configuration inside the file says; it is inert data."""
+    """Frames per video as a configuration inside the file says; it is inert data."""
     queue: list[Any] = [content.get("config"), content.get("args")]
     while queue:
         node = queue.pop(0)

@@ -185,7 +185,7 @@ def _gradient_gap(method: Method, names: Sequence[str], norms: Tensor) -> float:
 
 
 def _gap(got: Tensor, wanted: Tensor) -> float:
-    """The largest absolute difference; infinite for another shape or a value that is no number."""
+    """The largest absolute difference; infinite for another shape or for NaN."""
     if got.shape != wanted.shape:
         return float("inf")
     gap = float((got.detach() - wanted).abs().max())

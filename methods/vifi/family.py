@@ -4,7 +4,7 @@ Shapes: B videos, T frames, C classes, L tokens, D text width, E joint width.
 
 No temporal parameter: the frame features are averaged over time before they are normalised.
 Parameter names are those of the released ViFi-CLIP checkpoints: ``image_encoder.*``,
-``text_encoder.*``, ``logit_scale``. The token table is no part of the model: the class names'
+``text_encoder.*``, ``logit_scale``. The token table is not part of the model: the class names'
 token embeddings are looked up once and are fixed.
 """
 

@@ -62,10 +62,10 @@ class VitaClip(Method, facts=VITA_CLIP):
     """See the module's text.
 
     Options:
-        num_global_prompts: Prompts a block for all frames; 0: none.
+        num_global_prompts: Prompts per block for all frames; 0: none.
         local_prompts: Whether each frame has a prompt, which all frames of its video read.
         summary_token: Whether each frame has a token that has seen all frames.
-        train_cls_proj: Whether the projection that both rest on is trained.
+        train_cls_proj: Whether the projection that both use is trained.
         n_ctx_text: Learned tokens in the text; 0: CLIP's text features of the bare names.
         class_specific_ctx: Whether each class has contexts of its own.
         ctx_position: Where the class name stands: ``end``, ``middle`` or ``front``.
@@ -216,7 +216,8 @@ class VitaClip(Method, facts=VITA_CLIP):
         if self._with_context:
             ctx = self.prompt_learner.ctx.to(tokens.dtype)
             ctx = ctx[self.context_rows] if self._per_class else ctx.expand(len(tokens), -1, -1)
-            tokens = torch.cat([tokens[:, :1], ctx, tokens[:, 1 + self._count :]], dim=1)
+            # [C,n,D]
+            tokens = torch.cat([tokens[:, :1], ctx, tokens[:, 1 + self._count :]], dim=1)  # [C,L,D]
             if self._position != "end":
                 order = self.token_order[:, :length, None]  # [C,L,1]
                 tokens = tokens.gather(1, order.expand(-1, -1, tokens.shape[2]))  # [C,L,D]
@@ -232,7 +233,7 @@ class VitaClip(Method, facts=VITA_CLIP):
         frames = video.shape[1]
         if frames != self.num_frames:
             raise UsageError(
-                f"this {self.title} reads {self.num_frames} frames a video",
+                f"this {self.title} reads {self.num_frames} frames per video",
                 got=f"{frames} frames",
                 allowed=f"{self.num_frames}: its frame positions are learned",
                 next_step=f"sample {self.num_frames} frames, or train it with {frames}",

@@ -74,7 +74,7 @@ class VitaAttention(nn.Module):
         if self.fused:
             mixed = scaled_dot_product_attention(query, key, value)
         else:
-            scores = (query @ key.transpose(-2, -1)) / math.sqrt(query.shape[-1])
+            scores = (query @ key.transpose(-2, -1)) / math.sqrt(query.shape[-1])  # [N,heads,Q,M]
             mixed = scores.softmax(dim=-1) @ value
         projected: Tensor = self.out_proj(join_heads(mixed))
         return projected
@@ -162,10 +162,9 @@ class VitaBlock(nn.Module):
         if prompts is not None:
             keys, values = self.attn.keys_and_values(self.norm1(prompts))
             count = len(tokens)
-            offered.append((keys.expand(count, -1, -1), values.expand(count, -1, -1)))
-        keys, values = (
-            torch.cat(parts, dim=1) for parts in zip(*offered, strict=True)
-        )  # [N,L+M,D]
+            offered.append((keys.expand(count, -1, -1), values.expand(count, -1, -1)))  # [N,G,D]
+        # [N,L+M,D], M: all prompts that are read
+        keys, values = (torch.cat(parts, dim=1) for parts in zip(*offered, strict=True))
         tokens = tokens[:, :queries] + self.ls_1(self.attn.read(asking[:, :queries], keys, values))
         output: Tensor = tokens + self.ls_2(self.mlp(self.norm2(tokens)))
         return output
@@ -200,7 +199,7 @@ class VitaBlock(nn.Module):
         if local is not None:
             parts.append(local.repeat_interleave(frames, 0))
         if prompts is not None:
-            parts.append(prompts.to(tokens.dtype).expand(count, -1, -1))
+            parts.append(prompts.to(tokens.dtype).expand(count, -1, -1))  # [N,G,D]
         parts.append(tokens[:, 1:])
         if summary is not None:
             parts.append(summary)
@@ -209,12 +208,11 @@ class VitaBlock(nn.Module):
         if summary is not None:
             inside = inside[:, :-1]
         if local is not None:
-            inside = torch.cat(
-                [inside[:, :1], inside[:, 1 + frames :]], dim=1
-            )  # without the T local prompts
+            # [N,1+G+P,D]: without the T local prompts
+            inside = torch.cat([inside[:, :1], inside[:, 1 + frames :]], dim=1)
         inside = inside + self.ls_2(self.mlp(self.norm2(inside)))
         patches = inside[:, inside.shape[1] - (length - 1) :]  # [N,P,D]
-        return torch.cat([inside[:, :1], patches], dim=1)
+        return torch.cat([inside[:, :1], patches], dim=1)  # [N,L,D]
 
 
 class PatchEmbedding(nn.Module):
@@ -275,10 +273,10 @@ class VitaImageTower(nn.Module):
         frames = video.shape[1]
         patches = self.patch_embed(video.flatten(0, 1))  # [N,P,D]
         first = self.cls_token.to(patches.dtype).expand(len(patches), 1, -1)  # [N,1,D]
-        tokens = torch.cat([first, patches], dim=1) + self.pos_embed.to(patches.dtype)
+        tokens = torch.cat([first, patches], dim=1) + self.pos_embed.to(patches.dtype)  # [N,L,D]
         # [T,1,D] beside [B,T,L,D]: one position for all tokens of a frame.
         times = self.time_embed[:, None].to(patches.dtype)
-        tokens = self.ln_pre((tokens.unflatten(0, (-1, frames)) + times).flatten(0, 1))
+        tokens = self.ln_pre((tokens.unflatten(0, (-1, frames)) + times).flatten(0, 1))  # [N,L,D]
         prompts = getattr(self, "global_prompts", None)
         last = len(self.blocks) - 1
         for index, block in enumerate(self.blocks):

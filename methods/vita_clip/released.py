@@ -53,7 +53,7 @@ def load(
     times = tensors.get(_TIMES)
     if times is not None and times.dim() == 2 and len(times) != method.num_frames:
         raise WeightsError(
-            f"{name} was trained on {len(times)} frames a video and cannot read another number",
+            f"{name} was trained on {len(times)} frames per video and cannot read another number",
             got=f"num_frames = {method.num_frames}",
             allowed=len(times),
             next_step=f"evaluate it with {len(times)} frames",

@@ -46,7 +46,7 @@ class PromptedImageTower(nn.Module):
 
     Args:
         visual: CLIP's image tower; its modules are taken over.
-        count: Prompts a block.
+        count: Prompts per block.
         depth: Blocks that get prompts of their own, the first included; 0: none at all.
 
     Attributes:
@@ -124,7 +124,7 @@ class PromptedTextBlock(nn.Module):
 def insert_after_first(tokens: Tensor, prompts: Tensor) -> Tensor:
     """``tokens`` [C,L,D] with positions 1..n replaced by ``prompts`` [n,D]."""
     shared = prompts.expand(len(tokens), -1, -1)  # [C,n,D]
-    return torch.cat([tokens[:, :1], shared, tokens[:, 1 + len(prompts) :]], dim=1)
+    return torch.cat([tokens[:, :1], shared, tokens[:, 1 + len(prompts) :]], dim=1)  # [C,L,D]
 
 
 class PromptLearner(nn.Module):

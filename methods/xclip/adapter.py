@@ -146,7 +146,7 @@ class XClip(Method, facts=XCLIP):
         frames = video.shape[1]
         if frames != self.num_frames:
             raise UsageError(
-                f"this {self.title} reads {self.num_frames} frames a video",
+                f"this {self.title} reads {self.num_frames} frames per video",
                 got=f"{frames} frames",
                 allowed=f"{self.num_frames}: its frame positions are learned",
                 next_step=f"sample {self.num_frames} frames, or train it with {frames}",

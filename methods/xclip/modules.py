@@ -156,7 +156,7 @@ class CrossAttention(nn.Module):
         """[B,C,E] from ``text`` [B,C,E] or [1,C,E] and ``patches`` [B,P,E]."""
         queries = split_heads(self.q_proj(text), self.heads)  # [B or 1,heads,C,E/heads]
         mixed = scaled_dot_product_attention(
-            queries.expand(len(patches), -1, -1, -1),
+            queries.expand(len(patches), -1, -1, -1),  # [B,heads,C,E/heads]
             split_heads(self.k_proj(patches), self.heads),
             split_heads(self.v_proj(patches), self.heads),
         )
@@ -216,6 +216,7 @@ class VideoSpecificPrompts(nn.Module):
         """
         patches = self.norm(patches)
         prompts = text[None] if self.shortcuts else text.expand(len(patches), -1, -1)
+        # [1 or B,C,E]
         for layer in self.decoder:
             prompts = layer(prompts, patches)
         return self.alpha * prompts

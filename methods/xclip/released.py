@@ -23,7 +23,7 @@ def load(method: XClip, source: Path | Mapping[str, Any]) -> KeyReport:
     if positions is not None and positions.dim() == 3 and positions.shape[1] != method.num_frames:
         frames = positions.shape[1]
         raise WeightsError(
-            f"{name} was trained on {frames} frames a video and cannot read another number",
+            f"{name} was trained on {frames} frames per video and cannot read another number",
             got=f"num_frames = {method.num_frames}",
             allowed=frames,
             next_step=f"evaluate it with {frames} frames",

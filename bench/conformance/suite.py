@@ -30,7 +30,7 @@ from bench.conformance import device as another
 from bench.conformance.subject import Failed, Skipped, Subject, first_line
 from bench.ground.errors import UsageError, unknown_name
 
-Status = Literal["pass", "fail", "skip"]
+CheckStatus = Literal["pass", "fail", "skip"]
 
 CHECKS: Mapping[str, Callable[[Subject], str]] = {
     "facts": behaviour.facts,
@@ -70,7 +70,7 @@ class Check:
     """
 
     name: str
-    status: Status
+    status: CheckStatus
     reason: str
     seconds: float
 
@@ -123,7 +123,7 @@ def _one_thread() -> Iterator[None]:
 
 def _outcome(name: str, act: Callable[[Subject], str], subject: Subject) -> Check:
     began = time.perf_counter()
-    status: Status = "pass"
+    status: CheckStatus = "pass"
     try:
         reason = act(subject)
     except Failed as finding:

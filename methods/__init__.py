@@ -25,18 +25,24 @@ if TYPE_CHECKING:
     from methods.base import Method
 
 
+def _folders() -> list[ModuleType]:
+    """The ``facts`` modules of the methods in this folder, in the order of lists.
+
+    Each has ``ADAPTERS`` (module and class -> facts) and ``ORDER``, its place.
+    """
+    folders = [file.parent.name for file in Path(__file__).parent.glob("*/facts.py")]
+    modules = [importlib.import_module(f"methods.{folder}.facts") for folder in folders]
+    return sorted(modules, key=lambda module: (module.ORDER, module.__name__))
+
+
 @cache
 def _built_in() -> dict[str, tuple[str, Facts]]:
-    """Name -> module and class, and facts, of the adapters in this folder.
-
-    A method is a folder with ``facts.py`` (``ADAPTERS``: module and class -> facts). Its order is
-    that of the folders' names, so that nothing has to list them.
-    """
-    found = {}
-    for file in sorted(Path(__file__).parent.glob("*/facts.py")):
-        module = importlib.import_module(f"methods.{file.parent.name}.facts")
-        found.update({one.name: (where, one) for where, one in module.ADAPTERS.items()})
-    return found
+    """Name -> module and class, and facts, of the adapters in this folder."""
+    return {
+        facts.name: (where, facts)
+        for module in _folders()
+        for where, facts in module.ADAPTERS.items()
+    }
 
 
 def _entries() -> list[Entry]:
@@ -137,15 +143,14 @@ def get(adapter: str) -> type[Method]:
 def published_recipes() -> dict[str, Any]:
     """The recipe rules of every method (``methods/<name>/recipe.py``), by name.
 
-    Those of the ViFi-CLIP family come first: they hold where no other method's rule does.
+    In the order of the methods; later rules win. Those of the ViFi-CLIP family name no method: they
+    hold where no other method's rule does, so they come first.
     """
-    folders = sorted(
-        (file.parent.name for file in Path(__file__).parent.glob("*/recipe.py")),
-        key=lambda name: (name != "vifi", name),
-    )
+    packages = [module.__name__.rpartition(".")[0] for module in _folders()]
     rules: dict[str, Any] = {}
-    for folder in folders:
-        rules.update(importlib.import_module(f"methods.{folder}.recipe").RECIPES)
+    for package in packages:
+        if importlib.util.find_spec(f"{package}.recipe") is not None:
+            rules.update(importlib.import_module(f"{package}.recipe").RECIPES)
     return rules
 
 
@@ -163,12 +168,27 @@ def create(
         adapter: One of ``names()``.
         clip: An open_clip ``CLIP`` with its weights loaded (``bench.clip.load_backbone``).
         class_names: The C class names as the label file has them.
-        num_frames: Frames a view, T.
+        num_frames: Frames per view, T.
         **options: Options of the adapter; what is not given has the adapter's default.
 
     Raises:
         UsageError: Unknown adapter or option, a value of the wrong kind, no class names, or no
             frames.
+
+    Example:
+        >>> import torch
+        >>> from bench.clip.backbone_ref import BackboneRef
+        >>> from bench.clip import load_backbone
+        >>> from bench.clip.mini_clip import MODEL_FILE, WEIGHTS_FILE
+        >>> ref = BackboneRef(model=str(MODEL_FILE), weights=str(WEIGHTS_FILE), quick_gelu=True)
+        >>> clip = load_backbone(ref).model
+        >>> names = ["jump", "run", "swim"]
+        >>> vifi = create("vifi-clip", clip=clip, class_names=names, num_frames=4)
+        >>> vifi.prompts[0]
+        'a photo of a jump.'
+        >>> video = torch.zeros(2, 4, 3, 32, 32)  # [B,T,3,H,W]
+        >>> vifi(video).shape  # [B,C]
+        torch.Size([2, 3])
     """
     import copy
 

@@ -1,12 +1,20 @@
 """The contract of a method: everything the author of an adapter must know.
 
-An adapter is one file in this folder (or a plug-in) with one class that derives from ``Method``:
+An adapter is a folder here (``adapter.py`` and ``facts.py``), one file here, or a plug-in file. It
+has one class that derives from ``Method``:
 
     class Mine(Method):
         name = "mine"
         title = "Mine"
         def encode_text(self): ...
         def score(self, frames, text): ...      # or override forward() whole
+
+Where things lie decides what the key of a job holds. It holds the code that an adapter's imports
+reach: its folder, this file, ``methods/image_tower.py`` and the towers in ``bench/clip``; whoever
+changes that code computes its results again. No score depends on ``facts.py`` (values that matter
+are in the key as values), ``recipe.py`` (so are those of recipes), ``released.py`` (reading what
+authors released), ``goldens/``, ``methods/checkpoints/``, ``methods/parity/`` and ``bench/ground``:
+they are not in the key. So an adapter's ``load_released`` is short and calls its ``released.py``.
 
 Shapes: B videos, T frames, C classes, E joint width, H and W pixels.
 """
@@ -161,7 +169,7 @@ class Method(nn.Module):
     def encode_text(self) -> Tensor:
         """What ``score`` needs of the class names, [C,E] or the method's own shape.
 
-        Differentiable. The engine calls it once an update in training and once a class list in
+        Differentiable. The engine calls it once per update in training and once per class list in
         evaluation, and hands the result to every ``forward`` and ``loss``.
         """
 
@@ -248,7 +256,7 @@ class Method(nn.Module):
         """Make exactly the named parameters trainable.
 
         Raises:
-            ValueError: A name is no parameter of this method.
+            ValueError: A name is not a parameter of this method.
         """
         wanted = set(trainable)
         unknown = wanted - {name for name, _ in self.named_parameters()}

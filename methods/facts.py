@@ -6,19 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.clip.normalisation import CLIP, IMAGENET
-
-__all__ = [
-    "CLIP",
-    "FRAMES_AS_THEY_ARE",
-    "HARD_LABELS",
-    "IMAGENET",
-    "Facts",
-    "Origin",
-    "Preprocessing",
-    "refusal",
-    "wanted_form",
-]
+from bench.ground.normalisation import CLIP as CLIP
+from bench.ground.normalisation import IMAGENET as IMAGENET
 
 HARD_LABELS = {"label_smoothing": 0.0, "mixup_alpha": 0.0, "cutmix_alpha": 0.0}
 FRAMES_AS_THEY_ARE = {"color_jitter": 0.0, "gray_scale": 0.0, "flip": 0.0}
@@ -55,7 +44,7 @@ class Preprocessing:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a method comes from and what its hyper-parameters rest on."""
+    """Where a method comes from and what its hyper-parameters are based on."""
 
     citation: str
     code: str = ""

@@ -56,9 +56,10 @@ def take_over(module: nn.Module, source: nn.Module) -> None:
 
 def embed(visual: Any, frames: Tensor) -> Tensor:
     """Tokens [N,L,D] of ``frames`` [N,3,H,W] with their positions, before ``ln_pre``."""
-    patches = visual.conv1(frames).flatten(2).transpose(1, 2)
-    first = visual.class_embedding.to(patches.dtype).expand(len(patches), 1, -1)
+    patches = visual.conv1(frames).flatten(2).transpose(1, 2)  # [N,L-1,D]
+    first = visual.class_embedding.to(patches.dtype).expand(len(patches), 1, -1)  # [N,1,D]
     tokens = torch.cat([first, patches], dim=1) + visual.positional_embedding.to(patches.dtype)
+    # [N,L,D]
     dropped: Tensor = visual.patch_dropout(tokens)
     return dropped
 
@@ -86,15 +87,15 @@ def attend(
     weight, bias = attn.in_proj_weight, attn.in_proj_bias
     width = attn.embed_dim
     if queries is None:
-        query, keys, values = linear(tokens, weight, bias).chunk(3, dim=-1)
+        query, keys, values = linear(tokens, weight, bias).chunk(3, dim=-1)  # each [N,L,D]
     else:
-        query = linear(tokens[:, :queries], weight[:width], bias[:width])
+        query = linear(tokens[:, :queries], weight[:width], bias[:width])  # [N,queries,D]
         keys, values = linear(tokens, weight[width:], bias[width:]).chunk(2, dim=-1)
     if read is not None:
-        extra = linear(read, weight[width:], bias[width:]).expand(len(tokens), -1, -1)
-        more_keys, more_values = extra.chunk(2, dim=-1)
-        keys = torch.cat([keys, more_keys], dim=1)
-        values = torch.cat([values, more_values], dim=1)
+        extra = linear(read, weight[width:], bias[width:]).expand(len(tokens), -1, -1)  # [N,M,2D]
+        more_keys, more_values = extra.chunk(2, dim=-1)  # each [N,M,D]
+        keys = torch.cat([keys, more_keys], dim=1)  # [N,L+M,D]
+        values = torch.cat([values, more_values], dim=1)  # [N,L+M,D]
     heads = attn.num_heads
     mixed = scaled_dot_product_attention(
         split_heads(query, heads), split_heads(keys, heads), split_heads(values, heads), mask
@@ -105,12 +106,12 @@ def attend(
 
 def split_heads(tokens: Tensor, heads: int) -> Tensor:
     """[N,L,D] -> [N,heads,L,D/heads]."""
-    return tokens.unflatten(-1, (heads, -1)).transpose(1, 2)
+    return tokens.unflatten(-1, (heads, -1)).transpose(1, 2)  # [N,heads,L,D/heads]
 
 
 def join_heads(tokens: Tensor) -> Tensor:
     """[N,heads,L,D/heads] -> [N,L,D]."""
-    return tokens.transpose(1, 2).flatten(2)
+    return tokens.transpose(1, 2).flatten(2)  # [N,L,D]
 
 
 def run_block(

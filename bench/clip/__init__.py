@@ -1,7 +1,7 @@
-"""CLIP for adapters: tokens, the text tower, and the checks of released weights.
+"""CLIP for adapters: tokens, the text tower, and the reading and checking of weight files.
 
-The names come from ``bench.clip.towers``, which imports torch on first use of one of them; what
-planning needs of this room (``backbone_ref``, ``weights``) stays cheap.
+Names are imported on first use, and torch with those that need it: what planning needs of this
+room stays cheap.
 """
 
 from __future__ import annotations
@@ -10,38 +10,59 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from bench.clip.inert_pickle import Inert
+    from bench.clip.load import OPENAI_MARKERS, LoadedBackbone, load_backbone, mismatches
     from bench.clip.towers import (
         CONTEXT_LENGTH,
-        OPENAI_MARKERS,
-        LoadedBackbone,
         TextTower,
         architecture,
         build_clip,
         causal_mask,
         end_of_text,
-        load_backbone,
-        mismatches,
         normalize,
         tokenize,
     )
+    from bench.clip.weights import WeightsFile, file_sha256, read_weights, state_dict_of
+
+_PLACES = {
+    "inert_pickle": ("Inert",),
+    "load": ("OPENAI_MARKERS", "LoadedBackbone", "load_backbone", "mismatches"),
+    "towers": (
+        "CONTEXT_LENGTH",
+        "TextTower",
+        "architecture",
+        "build_clip",
+        "causal_mask",
+        "end_of_text",
+        "normalize",
+        "tokenize",
+    ),
+    "weights": ("WeightsFile", "file_sha256", "read_weights", "state_dict_of"),
+}
 
 __all__ = [
     "CONTEXT_LENGTH",
     "OPENAI_MARKERS",
+    "Inert",
     "LoadedBackbone",
     "TextTower",
+    "WeightsFile",
     "architecture",
     "build_clip",
     "causal_mask",
     "end_of_text",
+    "file_sha256",
     "load_backbone",
     "mismatches",
     "normalize",
+    "read_weights",
+    "state_dict_of",
     "tokenize",
 ]
 
 
 def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module 'bench.clip' has no attribute '{name}'")
-    return getattr(importlib.import_module("bench.clip.towers"), name)
+    for module, names in _PLACES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"bench.clip.{module}"), name)
+    raise AttributeError(f"module 'bench.clip' has no attribute '{name}'")

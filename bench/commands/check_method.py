@@ -21,13 +21,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="an option of the adapter that differs from its default",
     )
     parser.add_argument(
-        "--num-frames", type=int, default=4, metavar="T", help="frames a video (default: 4)"
+        "--num-frames", type=int, default=4, metavar="T", help="frames per video (default: 4)"
     )
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print a line a check; 1 if one fails or a plug-in is broken."""
+    """Print one line per check; 1 if one fails or a plug-in is broken."""
     import sys
 
     import methods
@@ -55,14 +55,14 @@ def _check(
 
     from bench.conformance import suite as conformance
 
-    documents, well = {}, True
+    documents, all_pass = {}, True
     for name in names:
         checks = conformance.run(name, options=options, num_frames=num_frames)
-        well = well and conformance.passed(checks)
+        all_pass = all_pass and conformance.passed(checks)
         if as_json:
             documents[name] = json.loads(conformance.report(checks, as_json=True))
         else:
             print(f"{name}\n{conformance.report(checks)}", flush=True)
     if as_json:
         print(json.dumps(documents, indent=1))
-    return well
+    return all_pass

@@ -156,7 +156,7 @@ def frames(subject: Subject) -> str:
 
 
 def _other_count(subject: Subject) -> str:
-    """What becomes of a video that has not ``num_frames`` frames."""
+    """What becomes of a video with another number of frames than ``num_frames``."""
     method = subject.build()
     for count in (subject.num_frames - 1, subject.num_frames + 1):
         try:
@@ -279,7 +279,7 @@ def targets(subject: Subject) -> str:
 
 
 def frozen_tower(subject: Subject) -> str:
-    """``frozen_image_tower``: training leaves ``encode_frames`` alone, as its caches rest on it."""
+    """``frozen_image_tower``: training leaves ``encode_frames`` as it is; caches rely on it."""
     method = subject.build()
     if not method.frozen_image_tower:
         raise Skipped("its image tower is trained")

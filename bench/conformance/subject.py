@@ -47,7 +47,7 @@ _STEP = 0.05
 
 
 class Failed(Exception):
-    """A check's finding; its text says what is wrong and, where it can, how to mend it."""
+    """A check's finding; its text says what is wrong and, where it can, how to fix it."""
 
 
 class Skipped(Exception):
@@ -59,7 +59,7 @@ class Subject:
 
     Args:
         adapter: Name of the adapter.
-        num_frames: Frames a video.
+        num_frames: Frames per video.
         options: Options that differ from the adapter's defaults.
         folder: Where files may be written.
     """

@@ -30,7 +30,7 @@ from bench.conformance import device as another
 from bench.conformance.subject import Failed, Skipped, Subject, first_line
 from bench.ground.errors import UsageError, unknown_name
 
-Status = Literal["pass", "fail", "skip"]
+CheckStatus = Literal["pass", "fail", "skip"]
 
 CHECKS: Mapping[str, Callable[[Subject], str]] = {
     "facts": behaviour.facts,
@@ -70,7 +70,7 @@ class Check:
     """
 
     name: str
-    status: Status
+    status: CheckStatus
     reason: str
     seconds: float
 
@@ -90,7 +90,7 @@ def run(
     Args:
         name: Name of the adapter; load its plug-in first (``load_plugins``).
         options: Options that differ from its defaults.
-        num_frames: Frames a video in all checks but ``frame counts``; at least 2.
+        num_frames: Frames per video in all checks but ``frame counts``; at least 2.
         only: Names of checks, or None for all.
 
     Raises:
@@ -123,7 +123,7 @@ def _one_thread() -> Iterator[None]:
 
 def _outcome(name: str, act: Callable[[Subject], str], subject: Subject) -> Check:
     began = time.perf_counter()
-    status: Status = "pass"
+    status: CheckStatus = "pass"
     try:
         reason = act(subject)
     except Failed as finding:

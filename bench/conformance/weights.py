@@ -122,7 +122,7 @@ def starts_from(subject: Subject) -> str:
     if wanted is None:
         raise Skipped("starts from CLIP")
     if wanted not in methods.names():
-        raise Skipped(f"starts from the row '{wanted}', which is no adapter's name")
+        raise Skipped(f"starts from the row '{wanted}', which is not the name of an adapter")
     parent = subject.build(adapter=wanted)
     move(parent)
     path = subject.folder / "parent.safetensors"
@@ -214,7 +214,7 @@ class _Trap:
 
 
 def no_code(subject: Subject) -> str:
-    """``load_released`` runs nothing that a file asks for, and refuses what is no checkpoint."""
+    """``load_released`` runs nothing that a file asks for, and refuses what is not a checkpoint."""
     method = subject.build()
     mark = subject.folder / "executed"
     hostile, cut = subject.folder / "hostile.pth", subject.folder / "cut.pth"

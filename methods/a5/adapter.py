@@ -9,6 +9,9 @@ The prompts are one table with a row for each *position* of the text, so the vec
 name are other ones for a longer name. Rows that no class of the training set reaches stay as they
 were drawn, shrunk by the weight decay, and are met by longer names at test time.
 
+Shapes: B videos, T frames, C classes, L tokens of a text (M of them shared), D text width, E joint
+width.
+
 It differs from the original in two things, on purpose: frames are RGB (the published feature script
 feeds CLIP swapped colours), and CLIP is not rounded to fp16 before it is frozen.
 """
@@ -25,12 +28,11 @@ from open_clip.transformer import QuickGELU, ResidualAttentionBlock
 from torch import Tensor, nn
 
 from bench.clip import causal_mask, end_of_text, normalize, tokenize
-from bench.ground.errors import UsageError, WeightsError
+from bench.ground.errors import UsageError
 from methods.a5.facts import A5_FACTS
+from methods.a5.released import load
 from methods.base import KeyReport, Method
-from methods.checkpoints.released import load_checked, released_tensors
 from methods.image_tower import run_block
-from methods.parity.subject import Subject
 
 TEMPERATURE = 0.07
 """Divides the cosine; CLIP's own temperature is not used."""
@@ -45,7 +47,7 @@ class TemporalTransformer(nn.Module):
     Args:
         width: E.
         layers: Number of blocks.
-        heads: Attention heads a block.
+        heads: Attention heads per block.
     """
 
     def __init__(self, width: int, layers: int, heads: int) -> None:
@@ -137,19 +139,19 @@ class A5(Method, facts=A5_FACTS):
         """Text features [C,E] before normalisation."""
         clip = self.clipmodel
         length = self._text_length if self.cut_text else self.token_ids.shape[1]
-        names = clip.token_embedding(self.token_ids[:, :length])
+        names = clip.token_embedding(self.token_ids[:, :length])  # [C,L,D]
         tokens = torch.where(
             self.fixed[:, :length, None], names, self.embedding.weight[:length].to(names.dtype)
         )
-        tokens = tokens + clip.positional_embedding[:length]
+        tokens = tokens + clip.positional_embedding[:length]  # [C,L,D]
         if self.share_prefix:
             shared = 1 + self.prefix
             tokens = self._run_shared(tokens[:1, :shared], tokens[:, shared:])
             ends = tokens[torch.arange(len(tokens), device=tokens.device), self.eot - shared]
         else:
             tokens = clip.transformer(tokens, attn_mask=clip.attn_mask[:length, :length])
-            ends = tokens[torch.arange(len(tokens), device=tokens.device), self.eot]
-        features: Tensor = clip.ln_final(ends) @ clip.text_projection
+            ends = tokens[torch.arange(len(tokens), device=tokens.device), self.eot]  # [C,D]
+        features: Tensor = clip.ln_final(ends) @ clip.text_projection  # [C,E]
         return features
 
     def _run_shared(self, shared: Tensor, own: Tensor) -> Tensor:
@@ -161,16 +163,17 @@ class A5(Method, facts=A5_FACTS):
         length, first = own.shape[1], shared.shape[1]
         among_shared = causal_mask(first).to(shared)
         mask = torch.cat([causal_mask(length), torch.zeros(length, first)], dim=1).to(own)
+        # [L,L+M]
         for block in self.clipmodel.transformer.resblocks:
-            before = shared[0]
+            before = shared[0]  # [M,D]
             shared = run_block(block, shared, mask=among_shared)
             own = run_block(block, own, before, mask=mask)
         return own
 
     def encode_frames(self, video: Tensor) -> Tensor:
         """Frame features [B,T,E] before normalisation; ``video`` [B,T,3,H,W]."""
-        features: Tensor = self.clipmodel.visual(video.flatten(0, 1))
-        return features.unflatten(0, video.shape[:2])
+        features: Tensor = self.clipmodel.visual(video.flatten(0, 1))  # [B*T,E]
+        return features.unflatten(0, video.shape[:2])  # [B,T,E]
 
     def video_features(self, frames: Tensor) -> Tensor:
         """[B,T,E] from ``encode_frames`` -> [B,E], before normalisation.
@@ -182,7 +185,7 @@ class A5(Method, facts=A5_FACTS):
         if len(self.temporalModelling.resblocks):
             if count != self.num_frames:
                 raise UsageError(
-                    f"this {self.title} reads {self.num_frames} frames a video",
+                    f"this {self.title} reads {self.num_frames} frames per video",
                     got=f"{count} frames",
                     allowed=f"{self.num_frames}: its frame positions are learned",
                     next_step=f"sample {self.num_frames} frames, or train it with {count}",
@@ -207,7 +210,7 @@ class A5(Method, facts=A5_FACTS):
         text = self.encode_text() if text is None else text
         if self.training and len(text) > self.num_contrast:
             chosen, targets = self._contrast(targets, len(text))
-            text = text[chosen]
+            text = text[chosen]  # [K,E], K classes that are compared
         return nn.functional.cross_entropy(self.score(frames, text).float(), targets)
 
     def _contrast(self, targets: Tensor, classes: int) -> tuple[Tensor, Tensor]:
@@ -223,19 +226,11 @@ class A5(Method, facts=A5_FACTS):
         others = torch.randperm(classes).to(targets.device)
         others = others[~torch.isin(others, present)]
         wanted = max(0, self.num_contrast - len(present))
-        return torch.cat([present, others[:wanted]]), places
+        return torch.cat([present, others[:wanted]]), places  # [K], [B]
 
     def load_released(self, source: Path | Mapping[str, Any]) -> KeyReport:
         """Load a released checkpoint of as many frames and layers; see ``Method``."""
-        tensors, name = released_tensors(source)
-        positions = tensors.get(_FRAME_POSITIONS)
-        if positions is not None and len(positions) != self.num_frames:
-            raise _unfit(name, "num_frames", "frames a video", len(positions), self.num_frames)
-        layers = len(self.temporalModelling.resblocks)
-        given = sum(_LAYER.format(index) in tensors for index in range(len(tensors)))
-        if positions is not None and given != layers:
-            raise _unfit(name, "temporal_layers", "temporal layers", given, layers)
-        return load_checked(self, tensors, source=name)
+        return load(self, source)
 
     @torch.no_grad()
     def intermediates(self, video: Tensor) -> dict[str, Tensor]:
@@ -258,33 +253,6 @@ class A5(Method, facts=A5_FACTS):
                 allowed=f"{room} tokens in a text of {context}",
                 next_step="shorten the class name, or lower prefix and postfix",
             )
-
-
-class Parity(Subject):
-    """The golden cases' options and their loss, on class ids."""
-
-    def options(self) -> dict[str, Any]:
-        """Numbers of prompts, layers and heads."""
-        config = self.golden.spec["config"]
-        return {
-            "prefix": config["prefix"],
-            "postfix": config["postfix"],
-            "temporal_layers": config["tfm_layers"],
-            "temporal_heads": config["tfm_heads"],
-        }
-
-    def loss(self, method: Method) -> Tensor:
-        """Cross-entropy over all classes."""
-        return method.loss(self.golden.video(), torch.tensor(self.golden.spec["labels"]))
-
-
-def _unfit(name: str, option: str, what: str, given: int, wanted: int) -> WeightsError:
-    return WeightsError(
-        f"{name} was trained with {given} {what} and cannot be read with another number",
-        got=f"{option} = {wanted}",
-        allowed=given,
-        next_step=f"set {option} = {given}",
-    )
 
 
 def _check(options: Mapping[str, Any], width: int) -> None:

@@ -36,6 +36,7 @@ A5_FACTS = Facts(
     parity={"a5": "new", "a5_mixed": "new", "a6": "new"},
 )
 
+ORDER = 5
 ADAPTERS = {
     "methods.a5.adapter:A5": A5_FACTS,
 }

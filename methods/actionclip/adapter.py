@@ -3,6 +3,8 @@
 Checked against sallymmx/ActionCLIP at commit 31c34df. Names are those of its checkpoints: OpenAI's
 for CLIP, ``fusion.`` and then the name for what it keeps in ``fusion_model_state_dict``.
 
+Shapes: B clips, T frames, C classes, n prompts, L tokens, D width, E joint width.
+
 Differences from it, on purpose:
 
 - It keeps the towers' weights in fp16 without an fp32 copy, so that at its learning rates an update
@@ -22,10 +24,10 @@ import torch
 from torch import Tensor, nn
 
 from bench.clip import end_of_text, normalize, tokenize
-from bench.clip.weights import state_dict_of
-from bench.ground.errors import UsageError, WeightsError
+from bench.ground.errors import UsageError
 from methods.actionclip.facts import ACTIONCLIP
 from methods.actionclip.fusion import build_fusion
+from methods.actionclip.released import load
 from methods.actionclip.shift import shift_in_time
 from methods.actionclip.text import (
     TEMPLATES,
@@ -35,15 +37,10 @@ from methods.actionclip.text import (
     template_scores,
 )
 from methods.base import KeyReport, Method, ParameterGroup
-from methods.checkpoints.released import load_checked, read_released
 from methods.image_tower import require_plain
-from methods.parity.subject import Subject
 
-_TOWER_CONTAINERS = ("model_state_dict", "state_dict")
-_FUSION_CONTAINER = "fusion_model_state_dict"
 _IMAGE = "visual."
 _FUSION = "fusion."
-_POSITIONS = "fusion.frame_position_embeddings.weight"
 _PROMPTS_A_PASS = 512
 
 
@@ -116,6 +113,7 @@ class ActionClip(Method, facts=ACTIONCLIP):
         """Features of all prompts [16 * C,E] before normalisation, row = template * C + class."""
         rows = torch.arange(len(self.prompts), device=self.token_ids.device)
         return torch.cat([self._encode_prompts(part) for part in rows.split(_PROMPTS_A_PASS)])
+        # [16*C,E]
 
     def _encode_prompts(self, rows: Tensor) -> Tensor:
         """Features [n,E] of the prompts with the numbers ``rows`` [n]."""
@@ -123,7 +121,7 @@ class ActionClip(Method, facts=ACTIONCLIP):
         length = int(eot.max()) + 1 if self.cut_text else ids.shape[1]
         tokens = self.token_embedding(ids[:, :length]) + self.positional_embedding[:length]
         tokens = self.transformer(tokens, attn_mask=self.attn_mask[:length, :length])
-        ends = tokens[torch.arange(len(tokens), device=tokens.device), eot]
+        ends = tokens[torch.arange(len(tokens), device=tokens.device), eot]  # [n,D]
         features: Tensor = self.ln_final(ends) @ self.text_projection
         return features
 
@@ -135,13 +133,13 @@ class ActionClip(Method, facts=ACTIONCLIP):
         """
         if self.temporal_shift and video.shape[1] != self.num_frames:
             raise UsageError(
-                f"this {self.title} shifts among {self.num_frames} frames a video",
+                f"this {self.title} shifts among {self.num_frames} frames per video",
                 got=f"{video.shape[1]} frames",
                 allowed=self.num_frames,
                 next_step=f"sample {self.num_frames} frames",
             )
-        features: Tensor = self.visual(video.flatten(0, 1))
-        return features.unflatten(0, video.shape[:2])
+        features: Tensor = self.visual(video.flatten(0, 1))  # [B*T,E]
+        return features.unflatten(0, video.shape[:2])  # [B,T,E]
 
     def encode_clips(self, video: Tensor) -> Tensor:
         """Clip features [B,E] before normalisation; see ``Method``."""
@@ -191,8 +189,8 @@ class ActionClip(Method, facts=ACTIONCLIP):
         if templates is None:
             templates = torch.from_numpy(np.random.randint(len(TEMPLATES), size=len(targets)))
         rows = templates.to(targets.device) * len(self.class_names) + targets
-        texts = self._encode_drawn(rows) if text is None else text[rows]
-        cosines = normalize(clips.float()) @ normalize(texts.float()).T
+        texts = self._encode_drawn(rows) if text is None else text[rows]  # [B,E]
+        cosines = normalize(clips.float()) @ normalize(texts.float()).T  # [B,B]
         return matching_loss((self.logit_scale.exp() * cosines).float(), targets)
 
     def _encode_drawn(self, rows: Tensor) -> Tensor:
@@ -220,12 +218,7 @@ class ActionClip(Method, facts=ACTIONCLIP):
         A table of frame positions with fewer rows than here (the port's) fills the first ones. The
         report has ``fusion.`` in front of the fusion head's names.
         """
-        content, name = read_released(source)
-        tensors = released_names(content, name)
-        rows, table = tensors.get(_POSITIONS), self.state_dict().get(_POSITIONS)
-        if rows is not None and table is not None and rows.shape[1:] == table.shape[1:]:
-            tensors[_POSITIONS] = _fill_rows(table, rows, self.num_frames, name)
-        return load_checked(self, tensors, source=name)
+        return load(self, source)
 
     @torch.no_grad()
     def intermediates(self, video: Tensor) -> dict[str, Tensor]:
@@ -242,77 +235,7 @@ class ActionClip(Method, facts=ACTIONCLIP):
         }
 
 
-def released_names(content: Mapping[str, Any], source: str) -> dict[str, Tensor]:
-    """The tensors of a released file by the names that ``ActionClip`` uses.
-
-    Args:
-        content: The original's two state dicts, or mmaction2's one (``clip.``, ``adapter.``).
-        source: What to call the file in errors.
-
-    Raises:
-        WeightsError: There are no tensors where they should be.
-    """
-    towers = state_dict_of(content, _TOWER_CONTAINERS, source=source)
-    if any(key.startswith("adapter.") for key in towers):
-        towers = {
-            key.removeprefix("clip.").replace("adapter.", _FUSION, 1): value
-            for key, value in towers.items()
-        }
-    # With the temporal shift the original wraps every block of the image tower.
-    tensors = {key.replace(".net.", ".", 1): value for key, value in towers.items()}
-    if content.get(_FUSION_CONTAINER):
-        fusion = state_dict_of(content, (_FUSION_CONTAINER,), source=source)
-        tensors.update({_FUSION + key: value for key, value in fusion.items()})
-    return tensors
-
-
-def _fill_rows(table: Tensor, rows: Tensor, num_frames: int, source: str) -> Tensor:
-    """``table`` with its first rows from a file, which must be enough for ``num_frames``."""
-    if len(rows) < num_frames:
-        raise WeightsError(
-            f"{source} has too few frame positions",
-            got=f"{len(rows)} positions, num_frames = {num_frames}",
-            allowed=f"num_frames <= {len(rows)}",
-        )
-    if len(rows) >= len(table):
-        return rows
-    return torch.cat([rows.to(table.dtype), table[len(rows) :].to(rows.device)])
-
-
 def _positive(option: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
         raise UsageError(f"actionclip: {option} must be a number", got=value, allowed="> 0")
     return float(value)
-
-
-class Parity(Subject):
-    """The golden cases' fusion, their drawn templates, and a batch in which classes repeat."""
-
-    def options(self) -> dict[str, Any]:
-        """Fusion and temporal shift."""
-        config = self.golden.spec["config"]
-        return {"fusion": config["sim_header"], "temporal_shift": config["tsm"]}
-
-    def intermediates(self, method: Method) -> dict[str, Tensor]:
-        """Features, and the loss of the batch in which classes repeat."""
-        entry = self.golden.spec["input"]["input.video_dup"]
-        with torch.no_grad():
-            repeated = self._loss(method, self.golden.value("input.video_dup", *entry), "dup_")
-        return {**super().intermediates(method), "out.loss_dup": repeated}
-
-    def loss(self, method: Method) -> Tensor:
-        """The loss with the templates that the case drew."""
-        return self._loss(method, self.golden.video(), "")
-
-    def _loss(self, method: Method, video: Tensor, prefix: str) -> Tensor:
-        drawn = self.golden.spec["training_prompts"]
-        labels, templates = (
-            torch.tensor(drawn[prefix + key]) for key in ("labels", "template_ids")
-        )
-        matcher: Any = method
-        loss: Tensor = matcher.clips_loss(matcher.encode_clips(video), labels, templates=templates)
-        return loss
-
-    def parameter_name(self, key: str) -> str:
-        """``module.`` marks the fusion head's."""
-        return _FUSION + key.removeprefix("module.") if key.startswith("module.") else key

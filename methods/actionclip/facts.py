@@ -35,6 +35,7 @@ ACTIONCLIP = Facts(
     parity={"actionclip_transf": "all", "actionclip_meanp": "all"},
 )
 
+ORDER = 4
 ADAPTERS = {
     "methods.actionclip.adapter:ActionClip": ACTIONCLIP,
 }

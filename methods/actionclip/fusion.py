@@ -95,7 +95,7 @@ class Transf(_FrameTable):
 
     def forward(self, frames: Tensor) -> Tensor:
         """[B,E]."""
-        positions = self.frame_position_embeddings.weight[: frames.shape[1]]
+        positions = self.frame_position_embeddings.weight[: frames.shape[1]]  # [T,E]
         mixed: Tensor = self.transformer(frames + positions)
         return (mixed + frames).mean(dim=1)
 
@@ -109,7 +109,7 @@ class Lstm(_FrameTable):
 
     def forward(self, frames: Tensor) -> Tensor:
         """[B,E]."""
-        states: Tensor = self.lstm_visual(frames)[0]
+        states: Tensor = self.lstm_visual(frames)[0]  # [B,T,E]
         return (states + frames).mean(dim=1)
 
 
@@ -134,8 +134,8 @@ class Conv1d(_FrameTable):
         """[B,E]."""
         length, width = frames.shape[1:]
         # The original reinterprets the memory where one would expect a transpose.
-        mixed: Tensor = self.shift(frames.reshape(-1, width, length))
-        return (mixed.transpose(1, 2) + frames).mean(dim=1)
+        mixed: Tensor = self.shift(frames.reshape(-1, width, length))  # [B,E,T]
+        return (mixed.transpose(1, 2) + frames).mean(dim=1)  # [B,T,E] -> [B,E]
 
 
 class _ClsAggregate(nn.Module):
@@ -155,8 +155,8 @@ class _ClsAggregate(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def forward(self, frames: Tensor) -> Tensor:
-        first = self.cls_token.expand(len(frames), -1, -1)
-        tokens = torch.cat([first, frames], dim=1) + self.pos_embed
+        first = self.cls_token.expand(len(frames), -1, -1)  # [B,1,E]
+        tokens = torch.cat([first, frames], dim=1) + self.pos_embed  # [B,T+1,E]
         mixed: Tensor = self.transformer_enc(tokens)
         return mixed[:, 0]
 
@@ -165,7 +165,7 @@ class TransfCls(_FrameTable):
     """A post-norm transformer with a class token, which is the output; dropout 0.1 in training.
 
     Raises:
-        UsageError: The joint width is no multiple of 8.
+        UsageError: The joint width is not a multiple of 8.
     """
 
     def __init__(self, clip: Any, num_frames: int) -> None:
@@ -182,7 +182,7 @@ class TransfCls(_FrameTable):
         """
         if frames.shape[1] != self.num_frames:
             raise UsageError(
-                f"this ActionCLIP with Transf_cls reads {self.num_frames} frames a video",
+                f"this ActionCLIP with Transf_cls reads {self.num_frames} frames per video",
                 got=f"{frames.shape[1]} frames",
                 allowed=f"{self.num_frames}: its frame positions are learned",
                 next_step=f"sample {self.num_frames} frames",

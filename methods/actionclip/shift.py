@@ -1,6 +1,7 @@
 """ActionCLIP's temporal shift: patches take channels over from the frames before and behind.
 
 Checked against sallymmx/ActionCLIP at commit 31c34df (``modules/temporal_shift.py``).
+Shapes: B clips, T frames, L tokens (class token first), D width.
 """
 
 from __future__ import annotations
@@ -50,10 +51,10 @@ def shifted(tokens: Tensor, num_frames: int) -> Tensor:
     before; where there is no such frame they are 0.
     """
     fold = tokens.shape[-1] // _SHARE
-    clips = tokens.unflatten(0, (-1, num_frames))
-    patches = clips[:, :, 1:]
-    none = torch.zeros_like(patches[:, :1, :, :fold])
-    from_next = torch.cat([patches[:, 1:, :, :fold], none], dim=1)
-    from_before = torch.cat([none, patches[:, :-1, :, fold : 2 * fold]], dim=1)
-    moved = torch.cat([from_next, from_before, patches[..., 2 * fold :]], dim=-1)
-    return torch.cat([clips[:, :, :1], moved], dim=2).flatten(0, 1)
+    clips = tokens.unflatten(0, (-1, num_frames))  # [B,T,L,D]
+    patches = clips[:, :, 1:]  # [B,T,L-1,D]
+    none = torch.zeros_like(patches[:, :1, :, :fold])  # [B,1,L-1,D/8]
+    from_next = torch.cat([patches[:, 1:, :, :fold], none], dim=1)  # [B,T,L-1,D/8]
+    from_before = torch.cat([none, patches[:, :-1, :, fold : 2 * fold]], dim=1)  # [B,T,L-1,D/8]
+    moved = torch.cat([from_next, from_before, patches[..., 2 * fold :]], dim=-1)  # [B,T,L-1,D]
+    return torch.cat([clips[:, :, :1], moved], dim=2).flatten(0, 1)  # [B*T,L,D]

@@ -1,7 +1,7 @@
-"""ActionCLIP's texts: 16 prompts a class, what they score, and the loss that matches them.
+"""ActionCLIP's texts: 16 prompts per class, what they score, and the loss that matches them.
 
 Checked against sallymmx/ActionCLIP at commit 31c34df (``utils/Text_Prompt.py``,
-``utils/KLLoss.py``, ``test.py``).
+``utils/KLLoss.py``, ``test.py``). Shapes: B clips, C classes, E joint width.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ def template_scores(clips: Tensor, text: Tensor) -> Tensor:
     Returns:
         [B,16,C].
     """
-    scores: Tensor = TEST_SCALE * normalize(clips) @ normalize(text).T
-    return scores.unflatten(1, (len(TEMPLATES), -1))
+    scores: Tensor = TEST_SCALE * normalize(clips) @ normalize(text).T  # [B,16*C]
+    return scores.unflatten(1, (len(TEMPLATES), -1))  # [B,16,C]
 
 
 def log_mean_probability(scores: Tensor) -> Tensor:
@@ -77,7 +77,7 @@ def matching_loss(similarity: Tensor, labels: Tensor) -> Tensor:
         similarity: [B,B], clip by text, with the temperature.
         labels: Class ids [B]; pairs of one class are all matches.
     """
-    same = (labels[:, None] == labels[None, :]).to(similarity.dtype)
+    same = (labels[:, None] == labels[None, :]).to(similarity.dtype)  # [B,B]
     # The matrix is symmetric, so that its rows serve clips and texts alike.
     target = (LABEL_SHARPNESS * same).softmax(dim=1)
     of_clips = kl_div(similarity.log_softmax(dim=1), target, reduction="batchmean")

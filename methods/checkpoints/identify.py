@@ -19,9 +19,15 @@ import torch
 from torch import Tensor, nn
 
 import methods
-from bench.clip import build_clip
-from bench.clip.inert_pickle import Inert
-from bench.clip.weights import WeightsFile, file_sha256, read_weights, state_dict_of
+from bench.clip import (
+    Inert,
+    WeightsFile,
+    build_clip,
+    causal_mask,
+    file_sha256,
+    read_weights,
+    state_dict_of,
+)
 from bench.ground.errors import BenchError, WeightsError
 from methods.base import KeyReport, Method
 from methods.checkpoints import layouts as signatures
@@ -52,7 +58,7 @@ class Identity:
         method: Adapter it belongs to, or None.
         trained_here: Whether a training of this project wrote it.
         sizes: Towers, or None where the file does not hold both.
-        frames: Frames a video, or None where nothing says.
+        frames: Frames per video, or None where nothing says.
         classes: Classes it has rows for, or None.
         options: Options of the adapter that the shapes tell.
         report: What the adapter makes of every tensor; None if it was not tried.
@@ -130,7 +136,7 @@ def _with_fusion(tensors: Mapping[str, Tensor], content: Mapping[str, Any]) -> d
 
 
 def _frames_in_config(content: Mapping[str, Any]) -> int | None:
-    """Frames a video as a configuration inside the file says; it is inert data."""
+    """Frames per video as a configuration inside the file says; it is inert data."""
     queue: list[Any] = [content.get("config"), content.get("args")]
     while queue:
         node = queue.pop(0)
@@ -183,8 +189,6 @@ def _build(found: Identity) -> Method:
 
 
 def _with_mask(clip: nn.Module, context: int) -> nn.Module:
-    from bench.clip import causal_mask
-
     clip.attn_mask = causal_mask(context)
     return clip
 

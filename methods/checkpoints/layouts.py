@@ -49,7 +49,7 @@ class Sizes:
         joint: E.
         text_width: Of the text tower.
         text_layers: Of the text tower.
-        context: Tokens a text.
+        context: Tokens per text.
         vocabulary: Rows of the token table; CLIP's where the file has no table.
     """
 
@@ -147,7 +147,7 @@ def _found(tensors: Tensors, pattern: str, dims: int) -> str | None:
 
 
 def frames_of(tensors: Tensors) -> int | None:
-    """Frames a video, where the checkpoint has a parameter for each of them."""
+    """Frames per video, where the checkpoint has a parameter for each of them."""
     for name, axis in (
         ("mit.positional_embedding", 1),
         ("temporalEmbedding.weight", 0),

@@ -10,8 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bench.clip import mismatches
-from bench.clip.weights import read_weights, state_dict_of
+from bench.clip import mismatches, read_weights, state_dict_of
 from bench.ground.errors import WeightsError
 from methods.base import KeyReport
 from methods.checkpoints.layouts import described, method_of, sizes_of

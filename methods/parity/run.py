@@ -16,9 +16,9 @@ import methods as methods_room
 from bench.ground.errors import unknown_name
 from methods.base import Method
 from methods.parity.golden_case import Golden, load_goldens
-from methods.parity.subject import Subject, subject_of
+from methods.parity.subject import GoldenSubject, subject_of
 
-Status = Literal["pass", "miss", "no adapter yet"]
+ParityStatus = Literal["pass", "miss", "no adapter yet"]
 
 TOLERANCES = {
     "formula": 1e-6,
@@ -53,7 +53,7 @@ class ParityResult:
     check: str
     difference: float | None
     tolerance: float | None
-    status: Status
+    status: ParityStatus
     note: str = ""
 
 
@@ -95,7 +95,7 @@ def _compare(adapter: str, golden: Golden, mode: str) -> list[ParityResult]:
     for check in (_formula, _outputs, _training):
         try:
             for name, difference, tolerance, note in check(subject):
-                status: Status = "pass" if difference <= (tolerance or 0.0) else "miss"
+                status: ParityStatus = "pass" if difference <= (tolerance or 0.0) else "miss"
                 results.append(
                     ParityResult(case, adapter, name, difference, tolerance, status, note)
                 )
@@ -106,15 +106,15 @@ def _compare(adapter: str, golden: Golden, mode: str) -> list[ParityResult]:
     return results
 
 
-Comparison = tuple[str, float, float | None, str]
+Compared = tuple[str, float, float | None, str]
 
 
-def _formula(subject: Subject) -> Iterator[Comparison]:
+def _formula(subject: GoldenSubject) -> Iterator[Compared]:
     difference = subject.golden.check_formula()
     yield "formula", difference, TOLERANCES["formula"], "weights and input rebuilt"
 
 
-def _outputs(subject: Subject) -> Iterator[Comparison]:
+def _outputs(subject: GoldenSubject) -> Iterator[Compared]:
     golden = subject.golden
     method, report = subject.build()
     lacking = abs(subject.released_keys() - len(report.matched))
@@ -138,7 +138,7 @@ def _outputs(subject: Subject) -> Iterator[Comparison]:
         yield "loss, hard", _gap(loss, golden.outputs["out.loss_hard_ce"]), TOLERANCES["loss"], ""
 
 
-def _training(subject: Subject) -> Iterator[Comparison]:
+def _training(subject: GoldenSubject) -> Iterator[Compared]:
     golden, mode = subject.golden, subject.mode
     if not mode:
         return
@@ -159,7 +159,7 @@ def _training(subject: Subject) -> Iterator[Comparison]:
             yield f"after {label}", _gap(scores, output), TOLERANCES["after a step"], note
 
 
-def _after_step(subject: Subject, weight_decay: float) -> Tensor:
+def _after_step(subject: GoldenSubject, weight_decay: float) -> Tensor:
     method, _ = subject.build()
     optimizer = subject.optimizer(method, weight_decay)
     subject.loss(method).backward()
@@ -185,7 +185,7 @@ def _gradient_gap(method: Method, names: Sequence[str], norms: Tensor) -> float:
 
 
 def _gap(got: Tensor, wanted: Tensor) -> float:
-    """The largest absolute difference; infinite for another shape or a value that is no number."""
+    """The largest absolute difference; infinite for another shape or for NaN."""
     if got.shape != wanted.shape:
         return float("inf")
     gap = float((got.detach() - wanted).abs().max())

@@ -1,12 +1,13 @@
 """How an adapter is put to a golden case.
 
-An adapter whose golden case needs options, another loss or other parameter names defines, in its
-own module, a class ``Parity`` that derives from ``Subject`` and overrides the part that differs.
+An adapter whose golden cases need options, another loss or other parameter names has a class that
+derives from ``GoldenSubject`` and overrides the part that differs. It is ``SUBJECT`` in
+``goldens/__init__.py`` of the adapter's folder.
 """
 
 from __future__ import annotations
 
-import sys
+import importlib.util
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ from methods.base import KeyReport, Method
 from methods.parity.golden_case import Golden
 
 
-class Subject:
+class GoldenSubject:
     """One adapter in one mode of one golden case.
 
     Args:
@@ -81,8 +82,10 @@ class Subject:
         return torch.optim.AdamW(groups, betas=tuple(step["betas"]), eps=step["eps"])
 
 
-def subject_of(adapter: str, golden: Golden, mode: str) -> Subject:
-    """The subject that the adapter's module defines, or the plain one."""
-    module = sys.modules[methods.get(adapter).__module__]
-    cls: type[Subject] = getattr(module, "Parity", Subject)
+def subject_of(adapter: str, golden: Golden, mode: str) -> GoldenSubject:
+    """The subject that ``SUBJECT`` beside the golden cases names, or the plain one."""
+    folder, _, _ = methods.get(adapter).__module__.rpartition(".")
+    cls: type[GoldenSubject] = GoldenSubject
+    if folder.startswith("methods.") and importlib.util.find_spec(f"{folder}.goldens"):
+        cls = getattr(importlib.import_module(f"{folder}.goldens"), "SUBJECT", GoldenSubject)
     return cls(adapter, golden, mode)

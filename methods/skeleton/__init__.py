@@ -24,7 +24,7 @@ def write_skeleton(name: str, out: Path) -> list[Path]:
         The adapter and the test.
 
     Raises:
-        UsageError: The name is no such name or is taken, or a file is there already.
+        UsageError: The name is not a valid one or is taken, or a file is there already.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 

@@ -75,6 +75,7 @@ VIFI_CLIP = Facts(
     parity={"vificlip": "both"},
 )
 
+ORDER = 1
 ADAPTERS = {
     "methods.vifi.vanilla_clip:VanillaClip": VANILLA_CLIP,
     "methods.vifi.clip_image_ft:ClipImageFt": CLIP_IMAGE_FT,

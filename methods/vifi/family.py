@@ -1,8 +1,10 @@
 """What vanilla CLIP, image-FT, text-FT and ViFi-CLIP share: CLIP on frames, features averaged.
 
+Shapes: B videos, T frames, C classes, L tokens, D text width, E joint width.
+
 No temporal parameter: the frame features are averaged over time before they are normalised.
 Parameter names are those of the released ViFi-CLIP checkpoints: ``image_encoder.*``,
-``text_encoder.*``, ``logit_scale``. The token table is no part of the model: the class names'
+``text_encoder.*``, ``logit_scale``. The token table is not part of the model: the class names'
 token embeddings are looked up once and are fixed.
 """
 
@@ -17,10 +19,7 @@ from torch import Tensor, nn
 
 from bench.clip import TextTower, end_of_text, normalize, tokenize
 from methods.base import KeyReport, Method
-from methods.checkpoints.released import load_checked, released_tensors
-
-CLASS_BUFFERS = (r"prompt_learner\.(complete_text_embeddings|token_prefix|token_suffix)",)
-"""What a released file holds about its own class list; the original drops it on loading too."""
+from methods.vifi.released import load
 
 
 class VifiFamily(Method):
@@ -65,7 +64,7 @@ class VifiFamily(Method):
         ids = tokenize(self.prompts, context_length=len(context))
         eot = end_of_text(ids)
         self._text_length = int(eot.max()) + 1
-        embeddings = self._token_table[ids.to(self._token_table.device)]
+        embeddings = self._token_table[ids.to(self._token_table.device)]  # [C,L,D]
         self.register_buffer("token_embeddings", embeddings.to(context.device), persistent=False)
         self.register_buffer("eot", eot.to(context.device), persistent=False)
 
@@ -77,18 +76,17 @@ class VifiFamily(Method):
 
     def encode_frames(self, video: Tensor) -> Tensor:
         """Frame features [B,T,E] before normalisation; ``video`` [B,T,3,H,W]."""
-        features: Tensor = self.image_encoder(video.flatten(0, 1))
-        return features.unflatten(0, video.shape[:2])
+        features: Tensor = self.image_encoder(video.flatten(0, 1))  # [B*T,E]
+        return features.unflatten(0, video.shape[:2])  # [B,T,E]
 
     def score(self, frames: Tensor, text: Tensor) -> Tensor:
         """Logits [B,C]: scaled cosine of the averaged frame features and the text features."""
-        similarity = normalize(frames.mean(dim=1)) @ normalize(text).T
+        similarity = normalize(frames.mean(dim=1)) @ normalize(text).T  # [B,C]
         return self.logit_scale.exp() * similarity
 
     def load_released(self, source: Path | Mapping[str, Any]) -> KeyReport:
         """Load a released ViFi-CLIP, image-FT or text-FT checkpoint; see ``Method``."""
-        tensors, name = released_tensors(source)
-        return load_checked(self, tensors, source=name, ignore=CLASS_BUFFERS)
+        return load(self, source)
 
     @torch.no_grad()
     def intermediates(self, video: Tensor) -> dict[str, Tensor]:

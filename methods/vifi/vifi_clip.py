@@ -1,9 +1,11 @@
 """ViFi-CLIP: both encoders are fine-tuned; frame features are averaged (commit e2d1948).
 
+Shapes: B videos, T frames, C classes, E joint width.
+
 How frames become a video is an option, for the paper's comparison (its Table 5). The released code
 has ``embedding`` only; the others follow the paper's words:
 
-- ``embedding``: the frame features, not normalised, are averaged; one logit a class.
+- ``embedding``: the frame features, not normalised, are averaged; one logit per class.
 - ``decision``: the logits of every frame are averaged. Inferred: a frame's logits are CLIP's, so
   its feature is normalised on its own; the loss is that of the averaged logits (not of averaged
   probabilities).
@@ -48,7 +50,7 @@ class VifiClip(VifiFamily, facts=VIFI_CLIP):
 
     def score_frames(self, frames: Tensor, text: Tensor) -> Tensor:
         """Logits [B,T,C] of every frame on its own."""
-        similarity = normalize(frames) @ normalize(text).T
+        similarity = normalize(frames) @ normalize(text).T  # [B,T,C]
         return self.logit_scale.exp() * similarity
 
     def loss(self, video: Tensor, targets: Tensor, text: Tensor | None = None) -> Tensor:
@@ -57,5 +59,5 @@ class VifiClip(VifiFamily, facts=VIFI_CLIP):
             return super().loss(video, targets, text)
         frames = self.encode_frames(video)
         logits = self.score_frames(frames, self.encode_text() if text is None else text)
-        labels = targets.repeat_interleave(video.shape[1], dim=0)
-        return cross_entropy(logits.flatten(0, 1).float(), labels)
+        labels = targets.repeat_interleave(video.shape[1], dim=0)  # [B*T] or [B*T,C]
+        return cross_entropy(logits.flatten(0, 1).float(), labels)  # [B*T,C], [B*T] or [B*T,C]

@@ -2,6 +2,8 @@
 
 Checked against TalalWasim/Vita-CLIP at commit c858299; names are those of its checkpoints.
 
+Shapes: B videos, T frames, C classes, L tokens, n contexts, D text width, E joint width.
+
 Kept as it is there: ``cls_proj``, through which the frames see each other, is frozen at its random
 start (the option ``train_cls_proj`` trains it), so it is part of every checkpoint; the temperature
 is trained and not clamped; all that is trained decays.
@@ -27,24 +29,17 @@ import torch
 from torch import Tensor, nn
 
 from bench.clip import TextTower, end_of_text, normalize, tokenize
-from bench.ground.errors import UsageError, WeightsError
+from bench.ground.errors import UsageError
 from methods.base import KeyReport, Method
-from methods.checkpoints.released import load_checked, released_tensors
 from methods.image_tower import require_plain
-from methods.parity.subject import Subject
 from methods.vita_clip.blocks import VitaAttention, VitaImageTower
 from methods.vita_clip.facts import VITA_CLIP
+from methods.vita_clip.released import Contexts, load
 
 _STD = 0.02
 _TRAINED = ("summary", "local", "global", "time_embed")
 """Parts of the names of what is trained in the image tower."""
-_CLASS_BUFFERS = r"prompt_learner\.token_(prefix|suffix)"
 _CONTEXT = "prompt_learner.ctx"
-_SUFFIX = "prompt_learner.token_suffix"
-_TABLE = "textual.token_embedding.weight"
-_TIMES = "visual.time_embed"
-_OTHER_TEXT = 0.1
-"""Token embeddings that differ by more than this share of their norm are another text's."""
 
 
 class TextTowerWithTable(TextTower):
@@ -67,10 +62,10 @@ class VitaClip(Method, facts=VITA_CLIP):
     """See the module's text.
 
     Options:
-        num_global_prompts: Prompts a block for all frames; 0: none.
+        num_global_prompts: Prompts per block for all frames; 0: none.
         local_prompts: Whether each frame has a prompt, which all frames of its video read.
         summary_token: Whether each frame has a token that has seen all frames.
-        train_cls_proj: Whether the projection that both rest on is trained.
+        train_cls_proj: Whether the projection that both use is trained.
         n_ctx_text: Learned tokens in the text; 0: CLIP's text features of the bare names.
         class_specific_ctx: Whether each class has contexts of its own.
         ctx_position: Where the class name stands: ``end``, ``middle`` or ``front``.
@@ -195,7 +190,7 @@ class VitaClip(Method, facts=VITA_CLIP):
         length = len(self.textual.positional_embedding)
         ids = tokenize(self.prompts, context_length=length)
         eot = end_of_text(ids)
-        order = torch.arange(length).repeat(len(names), 1)
+        order = torch.arange(length).repeat(len(names), 1)  # [C,L]
         rows = torch.zeros(len(names), dtype=torch.int64)
         if self._with_context:
             sizes = end_of_text(tokenize(names, context_length=length)) - 1
@@ -217,14 +212,15 @@ class VitaClip(Method, facts=VITA_CLIP):
     def encode_text(self) -> Tensor:
         """Text features [C,E] before normalisation."""
         length = self._text_length if self.cut_text else self.token_ids.shape[1]
-        tokens: Tensor = self.textual.token_embedding(self.token_ids[:, :length])
+        tokens: Tensor = self.textual.token_embedding(self.token_ids[:, :length])  # [C,L,D]
         if self._with_context:
             ctx = self.prompt_learner.ctx.to(tokens.dtype)
             ctx = ctx[self.context_rows] if self._per_class else ctx.expand(len(tokens), -1, -1)
-            tokens = torch.cat([tokens[:, :1], ctx, tokens[:, 1 + self._count :]], dim=1)
+            # [C,n,D]
+            tokens = torch.cat([tokens[:, :1], ctx, tokens[:, 1 + self._count :]], dim=1)  # [C,L,D]
             if self._position != "end":
-                order = self.token_order[:, :length, None]
-                tokens = tokens.gather(1, order.expand(-1, -1, tokens.shape[2]))
+                order = self.token_order[:, :length, None]  # [C,L,1]
+                tokens = tokens.gather(1, order.expand(-1, -1, tokens.shape[2]))  # [C,L,D]
         features: Tensor = self.textual(tokens, self.eot)
         return features
 
@@ -237,7 +233,7 @@ class VitaClip(Method, facts=VITA_CLIP):
         frames = video.shape[1]
         if frames != self.num_frames:
             raise UsageError(
-                f"this {self.title} reads {self.num_frames} frames a video",
+                f"this {self.title} reads {self.num_frames} frames per video",
                 got=f"{frames} frames",
                 allowed=f"{self.num_frames}: its frame positions are learned",
                 next_step=f"sample {self.num_frames} frames, or train it with {frames}",
@@ -247,7 +243,7 @@ class VitaClip(Method, facts=VITA_CLIP):
 
     def score(self, frames: Tensor, text: Tensor) -> Tensor:
         """Logits [B,C]: scaled cosine of the averaged frame features and the text features."""
-        similarity = normalize(frames.mean(dim=1)) @ normalize(text).T
+        similarity = normalize(frames.mean(dim=1)) @ normalize(text).T  # [B,C]
         return self.logit_scale.exp() * similarity
 
     def load_released(self, source: Path | Mapping[str, Any]) -> KeyReport:
@@ -256,44 +252,11 @@ class VitaClip(Method, facts=VITA_CLIP):
         If the file's contexts were trained on other classes than the method's, contexts of each
         class are left out and the report says so; the classes then are new ones.
         """
-        tensors, name = released_tensors(source)
-        times = tensors.get(_TIMES)
-        if times is not None and times.dim() == 2 and len(times) != self.num_frames:
-            raise WeightsError(
-                f"{name} was trained on {len(times)} frames a video and cannot read another number",
-                got=f"num_frames = {self.num_frames}",
-                allowed=len(times),
-                next_step=f"evaluate it with {len(times)} frames",
-            )
-        ignore, may_miss = [_CLASS_BUFFERS], []
-        own = not self._count or self._knows_classes_of(tensors)
-        if not self._count:
-            # The original has no text tower at all then.
-            ignore.append(r"prompt_learner\.ctx")
-            may_miss.append(r"textual\..*")
-        elif not own and self._per_class:
-            ignore.append(r"prompt_learner\.ctx")
-            may_miss.append(r"prompt_learner\.ctx")
-        report = load_checked(self, tensors, source=name, ignore=ignore, may_miss=may_miss)
+        contexts = Contexts(self._count, tuple(self._words), per_class=self._per_class)
+        report, own = load(self, source, contexts)
         self._trained_classes = self.class_names if own else ()
         self.set_classes(self.class_names)
         return report
-
-    def _knows_classes_of(self, tensors: Mapping[str, Tensor]) -> bool:
-        """Whether a file's contexts belong to this class list, as far as the file tells."""
-        ctx, suffix = tensors.get(_CONTEXT), tensors.get(_SUFFIX)
-        if self._per_class and ctx is not None and len(ctx) != len(self.class_names):
-            return False
-        if suffix is None or _TABLE not in tensors:
-            return True
-        names = [name.replace("_", " ") for name in self.class_names]
-        words = " ".join(self._words or ["X"] * self._count)
-        ids = tokenize([f"{words} {name}." for name in names], suffix.shape[1] + 1 + self._count)
-        wanted = tensors[_TABLE].float()[ids[:, 1 + self._count :].to(suffix.device)]
-        if wanted.shape != suffix.shape:
-            return False
-        gap = (suffix.float() - wanted).norm(dim=(1, 2)) / wanted.norm(dim=(1, 2))
-        return not bool((gap > _OTHER_TEXT).any())
 
     @torch.no_grad()
     def intermediates(self, video: Tensor) -> dict[str, Tensor]:
@@ -306,35 +269,6 @@ class VitaClip(Method, facts=VITA_CLIP):
         }
 
 
-class Parity(Subject):
-    """The golden cases' options, their loss, and scores of classes as if they were new."""
-
-    def options(self) -> dict[str, Any]:
-        """Kinds and numbers of prompts."""
-        config = self.golden.spec["config"]
-        return {
-            "num_global_prompts": config["num_global_prompts"] * config["use_global_prompts"],
-            "local_prompts": config["use_local_prompts"],
-            "summary_token": config["use_summary_token"],
-            "n_ctx_text": config["text_num_prompts"],
-            "class_specific_ctx": config["text_prompt_CSC"],
-            "ctx_position": config["text_prompt_pos"],
-            "ctx_init": config["text_prompt_init"],
-        }
-
-    def loss(self, method: Method) -> Tensor:
-        """Cross-entropy without smoothing."""
-        return method.loss(self.golden.video(), torch.tensor(self.golden.spec["labels"]))
-
-    def intermediates(self, method: Method) -> dict[str, Tensor]:
-        """Features, and scores by the bare names."""
-        stranger, _ = self.build()
-        stranger.make_room(("another class",))
-        with torch.no_grad():
-            scores = stranger(self.golden.video())
-        return {**super().intermediates(method), "extra.zeroshot_logits": scores}
-
-
 def _token_order(position: str, count: int, sizes: Tensor, length: int) -> Tensor:
     """Which token of "start, contexts, name, rest" stands where, [C,length].
 
@@ -345,7 +279,7 @@ def _token_order(position: str, count: int, sizes: Tensor, length: int) -> Tenso
         length: Tokens of a text.
     """
     before = {"end": count, "middle": count // 2, "front": 0}[position]
-    order = torch.arange(length).repeat(len(sizes), 1)
+    order = torch.arange(length).repeat(len(sizes), 1)  # [C,L]
     for row, size in zip(order, sizes.tolist(), strict=True):
         name = torch.arange(1 + count, 1 + count + size)
         row[1 + before : 1 + before + size] = name

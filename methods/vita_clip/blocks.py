@@ -74,7 +74,7 @@ class VitaAttention(nn.Module):
         if self.fused:
             mixed = scaled_dot_product_attention(query, key, value)
         else:
-            scores = (query @ key.transpose(-2, -1)) / math.sqrt(query.shape[-1])
+            scores = (query @ key.transpose(-2, -1)) / math.sqrt(query.shape[-1])  # [N,heads,Q,M]
             mixed = scores.softmax(dim=-1) @ value
         projected: Tensor = self.out_proj(join_heads(mixed))
         return projected
@@ -162,7 +162,8 @@ class VitaBlock(nn.Module):
         if prompts is not None:
             keys, values = self.attn.keys_and_values(self.norm1(prompts))
             count = len(tokens)
-            offered.append((keys.expand(count, -1, -1), values.expand(count, -1, -1)))
+            offered.append((keys.expand(count, -1, -1), values.expand(count, -1, -1)))  # [N,G,D]
+        # [N,L+M,D], M: all prompts that are read
         keys, values = (torch.cat(parts, dim=1) for parts in zip(*offered, strict=True))
         tokens = tokens[:, :queries] + self.ls_1(self.attn.read(asking[:, :queries], keys, values))
         output: Tensor = tokens + self.ls_2(self.mlp(self.norm2(tokens)))
@@ -177,12 +178,12 @@ class VitaBlock(nn.Module):
         """
         if not (self.summary or self.local):
             return None, None
-        classes = self.cls_proj(first).unflatten(0, (-1, frames))
-        local = self.local_prompts + classes if self.local else None
+        classes = self.cls_proj(first).unflatten(0, (-1, frames))  # [B,T,D]
+        local = self.local_prompts + classes if self.local else None  # [B,T,D]
         if not self.summary:
             return local, None
-        seen = classes + self.summary_attn_layer(self.summary_ln(classes))
-        return local, seen.flatten(0, 1)[:, None]
+        seen = classes + self.summary_attn_layer(self.summary_ln(classes))  # [B,T,D]
+        return local, seen.flatten(0, 1)[:, None]  # [B,T,D], [N,1,D]
 
     def _whole(
         self,
@@ -198,19 +199,20 @@ class VitaBlock(nn.Module):
         if local is not None:
             parts.append(local.repeat_interleave(frames, 0))
         if prompts is not None:
-            parts.append(prompts.to(tokens.dtype).expand(count, -1, -1))
+            parts.append(prompts.to(tokens.dtype).expand(count, -1, -1))  # [N,G,D]
         parts.append(tokens[:, 1:])
         if summary is not None:
             parts.append(summary)
-        inside = torch.cat(parts, dim=1)
+        inside = torch.cat(parts, dim=1)  # [N,1+T+G+P+1,D], each kind if there
         inside = inside + self.ls_1(self.attn(self.norm1(inside)))
         if summary is not None:
             inside = inside[:, :-1]
         if local is not None:
+            # [N,1+G+P,D]: without the T local prompts
             inside = torch.cat([inside[:, :1], inside[:, 1 + frames :]], dim=1)
         inside = inside + self.ls_2(self.mlp(self.norm2(inside)))
-        patches = inside[:, inside.shape[1] - (length - 1) :]
-        return torch.cat([inside[:, :1], patches], dim=1)
+        patches = inside[:, inside.shape[1] - (length - 1) :]  # [N,P,D]
+        return torch.cat([inside[:, :1], patches], dim=1)  # [N,L,D]
 
 
 class PatchEmbedding(nn.Module):
@@ -229,7 +231,7 @@ class PatchEmbedding(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """Patches [N,P,D] of ``frames`` [N,3,H,W], row by row."""
-        patches: Tensor = self.proj(frames).flatten(2).transpose(1, 2)
+        patches: Tensor = self.proj(frames).flatten(2).transpose(1, 2)  # [N,P,D]
         return patches
 
 
@@ -269,12 +271,12 @@ class VitaImageTower(nn.Module):
     def forward(self, video: Tensor) -> Tensor:
         """Frame features [B,T,E] of ``video`` [B,T,3,H,W]."""
         frames = video.shape[1]
-        patches = self.patch_embed(video.flatten(0, 1))
-        first = self.cls_token.to(patches.dtype).expand(len(patches), 1, -1)
-        tokens = torch.cat([first, patches], dim=1) + self.pos_embed.to(patches.dtype)
+        patches = self.patch_embed(video.flatten(0, 1))  # [N,P,D]
+        first = self.cls_token.to(patches.dtype).expand(len(patches), 1, -1)  # [N,1,D]
+        tokens = torch.cat([first, patches], dim=1) + self.pos_embed.to(patches.dtype)  # [N,L,D]
         # [T,1,D] beside [B,T,L,D]: one position for all tokens of a frame.
         times = self.time_embed[:, None].to(patches.dtype)
-        tokens = self.ln_pre((tokens.unflatten(0, (-1, frames)) + times).flatten(0, 1))
+        tokens = self.ln_pre((tokens.unflatten(0, (-1, frames)) + times).flatten(0, 1))  # [N,L,D]
         prompts = getattr(self, "global_prompts", None)
         last = len(self.blocks) - 1
         for index, block in enumerate(self.blocks):
@@ -282,5 +284,5 @@ class VitaImageTower(nn.Module):
             own = None if prompts is None else prompts[index].clone()
             queries = 1 if self.shortcuts and index == last else None
             tokens = block(tokens, frames, own, queries)
-        features: Tensor = self.ln_post(tokens[:, 0]) @ self.proj
-        return features.unflatten(0, (-1, frames))
+        features: Tensor = self.ln_post(tokens[:, 0]) @ self.proj  # [N,E]
+        return features.unflatten(0, (-1, frames))  # [B,T,E]

@@ -43,6 +43,7 @@ VITA_CLIP = Facts(
     parity={"vita": "default", "vita_variant": "default"},
 )
 
+ORDER = 6
 ADAPTERS = {
     "methods.vita_clip.adapter:VitaClip": VITA_CLIP,
 }

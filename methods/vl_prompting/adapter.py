@@ -1,5 +1,7 @@
 """VL prompting ("bridge and prompt"): learned tokens in both frozen towers of a ViFi-CLIP.
 
+Shapes: N frames, C classes, L tokens, M image prompts, n text prompts, D width, E joint width.
+
 Checked against muzairkhattak/ViFi-CLIP at commit e2d1948 (PROMPT_MODEL=True); names are those of
 its checkpoints. It differs in two things, on purpose: the original rounds the vision and the deep
 text prompts to fp16 in every forward pass (in fp32 that moves scores by up to 4e-3), here they keep
@@ -20,11 +22,10 @@ from torch import Tensor, nn
 from bench.clip import tokenize
 from bench.ground.errors import UsageError
 from methods.base import KeyReport
-from methods.checkpoints.released import load_checked, released_tensors
 from methods.image_tower import class_feature, embed, require_plain, run_block, take_over
-from methods.parity.subject import Subject
-from methods.vifi.family import CLASS_BUFFERS, VifiFamily
+from methods.vifi.family import VifiFamily
 from methods.vl_prompting.facts import VL_PROMPTING
+from methods.vl_prompting.released import load
 
 _PROMPTS = r"prompt_learner\.ctx|(image|text)_encoder\.(.*\.)?VPT(_shallow)?"
 _STD = 0.02
@@ -45,7 +46,7 @@ class PromptedImageTower(nn.Module):
 
     Args:
         visual: CLIP's image tower; its modules are taken over.
-        count: Prompts a block.
+        count: Prompts per block.
         depth: Blocks that get prompts of their own, the first included; 0: none at all.
 
     Attributes:
@@ -93,7 +94,8 @@ def _whole_block(
     if prompts is None:
         return run_block(block, tokens), None
     length = tokens.shape[1]
-    output = run_block(block, torch.cat([tokens, prompts.expand(len(tokens), -1, -1)], dim=1))
+    together = torch.cat([tokens, prompts.expand(len(tokens), -1, -1)], dim=1)  # [N,L+M,D]
+    output = run_block(block, together)
     return output[:, :length], output[:, length:]
 
 
@@ -121,8 +123,8 @@ class PromptedTextBlock(nn.Module):
 
 def insert_after_first(tokens: Tensor, prompts: Tensor) -> Tensor:
     """``tokens`` [C,L,D] with positions 1..n replaced by ``prompts`` [n,D]."""
-    shared = prompts.expand(len(tokens), -1, -1)
-    return torch.cat([tokens[:, :1], shared, tokens[:, 1 + len(prompts) :]], dim=1)
+    shared = prompts.expand(len(tokens), -1, -1)  # [C,n,D]
+    return torch.cat([tokens[:, :1], shared, tokens[:, 1 + len(prompts) :]], dim=1)  # [C,L,D]
 
 
 class PromptLearner(nn.Module):
@@ -179,10 +181,7 @@ class VlPrompting(VifiFamily, facts=VL_PROMPTING):
         A checkpoint with no prompt at all leaves the prompts as they are and the report names them
         as missing; one that has prompts must have all of them.
         """
-        tensors, name = released_tensors(source)
-        bridge = not any(_is_prompt(key) for key in tensors)
-        may_miss = (_PROMPTS,) if bridge else ()
-        return load_checked(self, tensors, source=name, ignore=CLASS_BUFFERS, may_miss=may_miss)
+        return load(self, source, prompts=_PROMPTS)
 
     def _initial_context(self, count: int) -> nn.Parameter:
         like = self.text_encoder.positional_embedding.detach()
@@ -212,21 +211,6 @@ class VlPrompting(VifiFamily, facts=VL_PROMPTING):
         for index in range(1, depth):
             prompts = _random_prompts(count, self.text_encoder.positional_embedding)
             blocks[index] = PromptedTextBlock(blocks[index], prompts)
-
-
-class Parity(Subject):
-    """The golden cases' options."""
-
-    def options(self) -> dict[str, Any]:
-        """Numbers and depths of prompts."""
-        config = self.golden.spec["config"]
-        return {
-            "n_ctx_vision": config["n_ctx_vision"],
-            "n_ctx_text": config["n_ctx_text"],
-            "prompt_depth_vision": config["depth_vision"],
-            "prompt_depth_text": config["depth_text"],
-            "ctx_init": config["ctx_init"],
-        }
 
 
 def _is_prompt(name: str) -> bool:

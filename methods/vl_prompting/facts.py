@@ -31,6 +31,7 @@ VL_PROMPTING = Facts(
     parity={"vl_prompting": "prompt", "vl_prompting_deep": "prompt"},
 )
 
+ORDER = 2
 ADAPTERS = {
     "methods.vl_prompting.adapter:VlPrompting": VL_PROMPTING,
 }

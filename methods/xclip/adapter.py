@@ -12,6 +12,8 @@ Left out of the original on purpose, because it moves numbers without being the 
 - Its validation drops the last video of an odd shard, and its 4x3 views are random draws; both are
   the business of the engine and the data pipeline here.
 
+Shapes: B videos, T frames, C classes, L tokens, P patches, D width of a tower, E joint width.
+
 Kept as it is: drop path draws for the token axis (the frame axis in the message step), one draw
 for all samples; ``prompts_visual_proj`` starts from N(0, 1); ``alpha`` scales the text itself too.
 """
@@ -27,19 +29,17 @@ from open_clip.transformer import LayerNorm
 from torch import Tensor, nn
 
 from bench.clip import end_of_text, normalize, tokenize
-from bench.ground.errors import UsageError, WeightsError
+from bench.ground.errors import UsageError
 from methods.base import KeyReport, Method, ParameterGroup
-from methods.checkpoints.released import load_checked, released_tensors
 from methods.image_tower import class_feature, embed, require_plain
-from methods.parity.subject import Subject
 from methods.xclip.facts import XCLIP
 from methods.xclip.modules import CrossFrameBlock, MultiframeIntegration, VideoSpecificPrompts
+from methods.xclip.released import load
 
 _NEW_PARTS = ("message_", "mit", "prompts")
 """Parts of the names of parameters that CLIP does not have."""
 _TRAINED_WITH_FROZEN_TEXT = ("visual.", "mit", "prompts")
 _NEW_PARTS_LR = 10.0
-_FRAME_POSITIONS = "mit.positional_embedding"
 
 
 class XClip(Method, facts=XCLIP):
@@ -123,10 +123,10 @@ class XClip(Method, facts=XCLIP):
     def encode_text(self) -> Tensor:
         """Text features [C,E] before normalisation and before a video's prompts."""
         length = self._text_length if self.cut_text else self.token_ids.shape[1]
-        tokens = self.token_embedding(self.token_ids[:, :length])
+        tokens = self.token_embedding(self.token_ids[:, :length])  # [C,L,D]
         tokens = tokens + self.positional_embedding[:length]
         tokens = self.transformer(tokens, attn_mask=self.attn_mask[:length, :length])
-        ends = tokens[torch.arange(len(tokens), device=tokens.device), self.eot]
+        ends = tokens[torch.arange(len(tokens), device=tokens.device), self.eot]  # [C,D]
         features: Tensor = self.ln_final(ends) @ self.text_projection
         return features
 
@@ -146,15 +146,15 @@ class XClip(Method, facts=XCLIP):
         frames = video.shape[1]
         if frames != self.num_frames:
             raise UsageError(
-                f"this {self.title} reads {self.num_frames} frames a video",
+                f"this {self.title} reads {self.num_frames} frames per video",
                 got=f"{frames} frames",
                 allowed=f"{self.num_frames}: its frame positions are learned",
                 next_step=f"sample {self.num_frames} frames, or train it with {frames}",
             )
-        tokens = self.visual.ln_pre(embed(self.visual, video.flatten(0, 1)))
+        tokens = self.visual.ln_pre(embed(self.visual, video.flatten(0, 1)))  # [B*T,L,D]
         tokens = self.visual.transformer(tokens)
-        features = class_feature(self.visual, tokens).unflatten(0, (-1, frames))
-        patches = self.prompts_visual_ln(tokens[:, 1:]).unflatten(0, (-1, frames))
+        features = class_feature(self.visual, tokens).unflatten(0, (-1, frames))  # [B,T,E]
+        patches = self.prompts_visual_ln(tokens[:, 1:]).unflatten(0, (-1, frames))  # [B,T,P,D]
         if self.shortcuts:
             # The projection is linear: the mean may be taken before it.
             return features, patches.mean(dim=1) @ self.prompts_visual_proj
@@ -181,9 +181,9 @@ class XClip(Method, facts=XCLIP):
                 "X-CLIP scores need patch features: call the method, or give score() what "
                 "encode_frames_and_patches() returns"
             )
-        video = normalize(self.mit(frames))
-        texts = normalize(text + self.prompts_generator(text, patches))
-        similarity = torch.einsum("be,bce->bc", video, texts)
+        video = normalize(self.mit(frames))  # [B,E]
+        texts = normalize(text + self.prompts_generator(text, patches))  # [B,C,E]
+        similarity = torch.einsum("be,bce->bc", video, texts)  # [B,C]
         return self.logit_scale.exp() * similarity
 
     def parameter_groups(self) -> list[ParameterGroup]:
@@ -203,17 +203,7 @@ class XClip(Method, facts=XCLIP):
 
     def load_released(self, source: Path | Mapping[str, Any]) -> KeyReport:
         """Load a released X-CLIP checkpoint of as many frames; see ``Method``."""
-        tensors, name = released_tensors(source)
-        positions = tensors.get(_FRAME_POSITIONS)
-        if positions is not None and positions.dim() == 3 and positions.shape[1] != self.num_frames:
-            frames = positions.shape[1]
-            raise WeightsError(
-                f"{name} was trained on {frames} frames a video and cannot read another number",
-                got=f"num_frames = {self.num_frames}",
-                allowed=frames,
-                next_step=f"evaluate it with {frames} frames",
-            )
-        return load_checked(self, tensors, source=name)
+        return load(self, source)
 
     @torch.no_grad()
     def intermediates(self, video: Tensor) -> dict[str, Tensor]:
@@ -226,32 +216,6 @@ class XClip(Method, facts=XCLIP):
             "mid.text_features": text,
             "mid.video_features": self.mit(frames),
             "mid.prompts": self.prompts_generator(text, patches),
-        }
-
-
-class Parity(Subject):
-    """The golden cases' options, and what two views add up to."""
-
-    def options(self) -> dict[str, Any]:
-        """Numbers of layers, and whether the text tower is trained."""
-        config = self.golden.spec["config"]
-        return {
-            "mit_layers": config["mit_layers"],
-            "prompts_layers": config["prompts_layers"],
-            "drop_path_rate": config["droppath"],
-            "train_text": self.mode == "train_text",
-        }
-
-    def intermediates(self, method: Method) -> dict[str, Tensor]:
-        """Features, and the scores of a second view alone and summed with the first's."""
-        golden = self.golden
-        second = golden.value("input.video_view2", *golden.spec["input"]["input.video_view2"])
-        with torch.no_grad():
-            views = method(golden.video()), method(second)
-        return {
-            **super().intermediates(method),
-            "out.logits_view2": views[1],
-            "out.fused_views": views[0].softmax(dim=-1) + views[1].softmax(dim=-1),
         }
 
 

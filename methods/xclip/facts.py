@@ -31,6 +31,7 @@ XCLIP = Facts(
     parity={"xclip": "fix_text,train_text", "xclip_variant": "fix_text,train_text"},
 )
 
+ORDER = 3
 ADAPTERS = {
     "methods.xclip.adapter:XClip": XCLIP,
 }

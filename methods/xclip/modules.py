@@ -94,17 +94,17 @@ class CrossFrameBlock(nn.Module):
         if self.shortcuts:
             attended = attend(self.attn, self.ln_1(q_x), message)
         else:
-            whole = torch.cat([self.ln_1(q_x), message], dim=1)
-            attended = attend(self.attn, whole)[:, :-1]
+            whole = torch.cat([self.ln_1(q_x), message], dim=1)  # [B*T,L+1,D]
+            attended = attend(self.attn, whole)[:, :-1]  # [B*T,L,D]
         tokens = q_x + self.drop_path(self.ls_1(attended))
         output: Tensor = tokens + self.drop_path(self.ls_2(self.mlp(self.ln_2(tokens))))
         return output
 
     def messages(self, tokens: Tensor) -> Tensor:
         """What each frame tells itself of all frames of its video, [B*T,1,D]."""
-        messages = self.message_fc(tokens[:, 0]).unflatten(0, (-1, self.num_frames))
-        exchanged = attend(self.message_attn, self.message_ln(messages))
-        return (messages + self.drop_path(exchanged)).flatten(0, 1)[:, None]
+        messages = self.message_fc(tokens[:, 0]).unflatten(0, (-1, self.num_frames))  # [B,T,D]
+        exchanged = attend(self.message_attn, self.message_ln(messages))  # [B,T,D]
+        return (messages + self.drop_path(exchanged)).flatten(0, 1)[:, None]  # [B*T,1,D]
 
 
 class MultiframeIntegration(nn.Module):
@@ -154,9 +154,9 @@ class CrossAttention(nn.Module):
 
     def forward(self, text: Tensor, patches: Tensor) -> Tensor:
         """[B,C,E] from ``text`` [B,C,E] or [1,C,E] and ``patches`` [B,P,E]."""
-        queries = split_heads(self.q_proj(text), self.heads)
+        queries = split_heads(self.q_proj(text), self.heads)  # [B or 1,heads,C,E/heads]
         mixed = scaled_dot_product_attention(
-            queries.expand(len(patches), -1, -1, -1),
+            queries.expand(len(patches), -1, -1, -1),  # [B,heads,C,E/heads]
             split_heads(self.k_proj(patches), self.heads),
             split_heads(self.v_proj(patches), self.heads),
         )
@@ -216,6 +216,7 @@ class VideoSpecificPrompts(nn.Module):
         """
         patches = self.norm(patches)
         prompts = text[None] if self.shortcuts else text.expand(len(patches), -1, -1)
+        # [1 or B,C,E]
         for layer in self.decoder:
             prompts = layer(prompts, patches)
         return self.alpha * prompts

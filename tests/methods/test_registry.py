@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -61,8 +62,27 @@ def test_names_and_facts_come_without_torch() -> None:
     assert done.stdout.splitlines() == ["[None, None, None, None]", "64", "[]"]
 
 
-def test_the_four_adapters_are_there_in_order() -> None:
-    assert tuple(name for name in methods.names() if name in BUILT_IN) == BUILT_IN
+def test_methods_are_listed_in_the_order_that_their_folders_state() -> None:
+    built_in = [name for name in methods.names() if methods.EXTENSIONS.origin(name) == "built in"]
+    assert built_in == [
+        *BUILT_IN,
+        "vl-prompting",
+        "xclip",
+        "actionclip",
+        "a5",
+        "vita-clip",
+    ]
+
+
+def test_adapters_see_only_clip_the_ground_and_their_own_room() -> None:
+    wrong = []
+    for file in Path(methods.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                own = node.module.startswith(("bench", "settings", "results", "reports", "configs"))
+                seen = node.module == "bench.clip" or node.module.startswith("bench.ground.")
+                wrong += [f"{file.name}: {node.module}"] if own and not seen else []
+    assert wrong == []
 
 
 @pytest.mark.parametrize("name", BUILT_IN)

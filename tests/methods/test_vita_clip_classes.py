@@ -159,7 +159,7 @@ def test_another_number_of_frames_is_refused() -> None:
     with pytest.raises(UsageError) as error:
         method(video(frames=8))
     assert str(error.value) == (
-        "this Vita-CLIP reads 4 frames a video\n  got:     8 frames\n"
+        "this Vita-CLIP reads 4 frames per video\n  got:     8 frames\n"
         "  allowed: 4: its frame positions are learned\n"
         "  next:    sample 4 frames, or train it with 8"
     )
@@ -167,7 +167,7 @@ def test_another_number_of_frames_is_refused() -> None:
     with pytest.raises(WeightsError) as refused:
         method.load_released(_released(make(frames=8)))
     assert str(refused.value) == (
-        "the checkpoint was trained on 8 frames a video and cannot read another number\n"
+        "the checkpoint was trained on 8 frames per video and cannot read another number\n"
         "  got:     num_frames = 4\n  allowed: 8\n  next:    evaluate it with 8 frames"
     )
     assert all(torch.equal(value, before[n]) for n, value in method.state_dict().items())

@@ -22,9 +22,9 @@ from torch import Tensor
 from bench.clip.mini_clip import MODEL_FILE, WEIGHTS_FILE
 from bench.clip.mini_clip.stills import FILLERS, Still, draw_still
 from bench.clip.mini_clip.tokens import IDS, ROWS, WHOLE, untrained_rows
-from bench.clip.normalisation import CLIP as CLIP_CONSTANTS
-from bench.clip.normalisation import IMAGENET
 from bench.data.mini_world.classes import EVERY_CLASS
+from bench.ground.normalisation import CLIP as CLIP_CONSTANTS
+from bench.ground.normalisation import IMAGENET
 from bench.ground.seeds import derive_seed
 
 STILLS = 16000

@@ -228,7 +228,7 @@ def test_another_file_than_planned_is_refused(tmp_path: Path, model_file: Path) 
     ("model", "message"),
     [
         ("ViT-B16", "unknown CLIP model 'ViT-B16'; did you mean 'ViT-B-16'?"),
-        ("RN50", "RN50 cannot be adapted here: its image tower is no plain vision transformer"),
+        ("RN50", "RN50 cannot be adapted here: its image tower is not a plain vision transformer"),
         (
             "roberta-ViT-B-32",
             "roberta-ViT-B-32 cannot be adapted here: its text tower is not CLIP's",

@@ -320,7 +320,7 @@ def test_another_number_of_frames_is_refused() -> None:
     with pytest.raises(UsageError) as error:
         _method()(_video(frames=8))
     assert str(error.value) == (
-        "this A5 reads 4 frames a video\n  got:     8 frames\n"
+        "this A5 reads 4 frames per video\n  got:     8 frames\n"
         "  allowed: 4: its frame positions are learned\n"
         "  next:    sample 4 frames, or train it with 8"
     )
@@ -331,7 +331,7 @@ def test_another_number_of_frames_is_refused() -> None:
     [
         (
             {"frames": 8},
-            "the checkpoint was trained with 8 frames a video and cannot be read with another "
+            "the checkpoint was trained with 8 frames per video and cannot be read with another "
             "number\n  got:     num_frames = 4\n  allowed: 8\n  next:    set num_frames = 8",
         ),
         (

@@ -275,7 +275,7 @@ def test_a_shift_makes_the_order_of_frames_matter() -> None:
     with torch.no_grad():
         assert torch.allclose(plain(clips()), plain(backwards), atol=1e-3)
         assert not torch.allclose(shifting(clips()), shifting(backwards), atol=1e-2)
-        with pytest.raises(UsageError, match="shifts among 4 frames a video"):
+        with pytest.raises(UsageError, match="shifts among 4 frames per video"):
             shifting(clips(frames=3))
 
 

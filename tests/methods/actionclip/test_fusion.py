@@ -187,6 +187,6 @@ def test_bad_choices_are_refused() -> None:
         build_fusion("Transf", widths(), 78)
     with pytest.raises(UsageError, match="Transf_cls does not fit this backbone: 8 attention"):
         build_fusion("Transf_cls", widths(joint=36), FRAMES)
-    with pytest.raises(UsageError, match="with Transf_cls reads 8 frames a video"):
+    with pytest.raises(UsageError, match="with Transf_cls reads 8 frames per video"):
         head("Transf_cls")(frames(length=4))
     assert tuple(FUSIONS) == ACTIONCLIP.choices["fusion"]

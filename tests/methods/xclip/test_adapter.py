@@ -217,7 +217,7 @@ def test_another_number_of_frames_is_refused() -> None:
     with pytest.raises(UsageError) as error:
         method(_video(frames=8))
     assert str(error.value) == (
-        "this X-CLIP reads 4 frames a video\n  got:     8 frames\n"
+        "this X-CLIP reads 4 frames per video\n  got:     8 frames\n"
         "  allowed: 4: its frame positions are learned\n"
         "  next:    sample 4 frames, or train it with 8"
     )
@@ -229,7 +229,7 @@ def test_a_checkpoint_of_another_number_of_frames_is_refused() -> None:
     with pytest.raises(WeightsError) as error:
         method.load_released({"model": _method(frames=8).state_dict(), "epoch": 30})
     assert str(error.value) == (
-        "the checkpoint was trained on 8 frames a video and cannot read another number\n"
+        "the checkpoint was trained on 8 frames per video and cannot read another number\n"
         "  got:     num_frames = 4\n  allowed: 8\n  next:    evaluate it with 8 frames"
     )
     assert all(torch.equal(value, before[n]) for n, value in method.state_dict().items())

@@ -110,7 +110,7 @@ def _trained_and_scored(
     return weights, scores, record.provenance.decoder
 
 
-@pytest.mark.parametrize("adapter", list(methods.FACTS))
+@pytest.mark.parametrize("adapter", methods.names())
 def test_all_shortcuts_together_change_no_weight_and_no_score_of_any_method(
     world: World, tmp_path: Path, adapter: str
 ) -> None:

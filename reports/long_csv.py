@@ -75,11 +75,9 @@ def _published(number: PublishedNumber) -> dict[str, object]:
 def _shots(board: Board, table: Table, row: TableRow, column: Column) -> str:
     """As the ledger has it: 0 for a method that is not trained on the dataset, ``all`` for T4."""
     trained = board.rows[row.name].facts.trains
-    if table.setting == "few-shot":
+    if table.column_per_shots:
         return str(column.shots)
-    if table.setting == "zero-shot" or not trained:
-        return "0"
-    return "all" if table.setting == "fully-supervised" else str(column.shots or "")
+    return (table.train_clips or str(column.shots or "")) if trained else "0"
 
 
 def _group(board: Board, row: str) -> str:

@@ -13,9 +13,9 @@ from results.numbers.aggregate import Board, Cell, CellKey, Row
 from results.numbers.comparison import Standing, standings
 from results.numbers.coverage import Coverage, coverage
 from results.published import PublishedNumber, load
+from results.run.plan_file import PlannedSetting
 
 METRIC_TITLES = {"top1": "Top-1", "top5": "Top-5", "hm": "HM"}
-SPLIT_TITLES = {"base": "Base", "novel": "Novel", "hm": "HM"}
 _SPLITS = ("-", "base", "novel", "hm")
 _NOT_RANKED = Standing(None)
 
@@ -32,6 +32,7 @@ class Column:
         split: ``-``, ``base``, ``novel`` or ``hm``.
         metric: ``top1``, ``top5`` or ``hm``.
         synthetic: True: no published number may stand in it.
+        per_shots: Whether its table has a column for each number of shots.
     """
 
     dataset: str
@@ -41,6 +42,7 @@ class Column:
     split: str
     metric: str
     synthetic: bool
+    per_shots: bool = False
 
     @property
     def id(self) -> str:
@@ -120,6 +122,8 @@ class Table:
     columns: tuple[Column, ...]
     rows: tuple[TableRow, ...]
     fact_columns: tuple[str, ...] = ()
+    train_clips: str = ""
+    column_per_shots: bool = False
 
     @property
     def synthetic(self) -> bool:
@@ -151,7 +155,9 @@ def _table(board: Board, setting: str) -> Table:
         spread=facts.spread,
         columns=tuple(columns),
         rows=(*rows, *_published_rows(columns, shown)),
-        fact_columns=("Frames", "Views") if setting == "fully-supervised" else (),
+        fact_columns=facts.fact_columns,
+        train_clips=facts.train_clips,
+        column_per_shots=facts.column_per_shots,
     )
 
 
@@ -161,6 +167,7 @@ def _place(name: str, order: Sequence[str]) -> int:
 
 
 def _columns(board: Board, setting: str, printed: Sequence[PublishedNumber]) -> list[Column]:
+    facts = board.settings[setting]
     order = list(dict.fromkeys(number.dataset for number in printed))
     keys = [key for key in board.cells if key.setting == setting]
     names = [name for name in board.datasets if any(key.dataset == name for key in keys)]
@@ -173,27 +180,33 @@ def _columns(board: Board, setting: str, printed: Sequence[PublishedNumber]) -> 
             if key.dataset == name and board.cells[key].state != "skipped"
         }
         for shots, split in sorted(parts, key=lambda p: (p[0] or 0, _SPLITS.index(p[1]))):
-            for metric in _metrics(setting, name, split):
-                label = _label(setting, shots, split, metric)
+            for metric in _metrics(facts, name, split):
+                label = _label(facts, shots, split, metric)
                 dataset = board.datasets[name]
                 columns.append(
-                    Column(name, dataset.title, label, shots, split, metric, dataset.synthetic)
+                    Column(
+                        name,
+                        dataset.title,
+                        label,
+                        shots,
+                        split,
+                        metric,
+                        dataset.synthetic,
+                        facts.column_per_shots,
+                    )
                 )
     return columns
 
 
-def _metrics(setting: str, dataset: str, split: str) -> tuple[str, ...]:
-    """What the paper prints: top-5 for K600 and in Table 4 only."""
-    if split == "hm":
-        return ("hm",)
-    both = setting == "fully-supervised" or dataset.endswith("kinetics600")
-    return ("top1", "top5") if both else ("top1",)
+def _metrics(facts: PlannedSetting, dataset: str, split: str) -> tuple[str, ...]:
+    """What the setting shows of each number."""
+    return ("hm",) if split == "hm" else facts.metrics.get(dataset, ("top1",))
 
 
-def _label(setting: str, shots: int | None, split: str, metric: str) -> str:
-    if split in SPLIT_TITLES:
-        return SPLIT_TITLES[split]
-    if setting == "few-shot" and shots is not None:
+def _label(facts: PlannedSetting, shots: int | None, split: str, metric: str) -> str:
+    if split in facts.split_titles:
+        return facts.split_titles[split]
+    if facts.column_per_shots and shots is not None:
         return f"K={shots}"
     return METRIC_TITLES.get(metric, metric)
 
@@ -277,7 +290,7 @@ def _same_column(number: PublishedNumber, column: Column) -> bool:
 
     A number printed for 0 shots is that of a method that is not trained: it holds for every K.
     """
-    same_shots = number.setting != "few-shot" or number.shots in ("0", str(column.shots or ""))
+    same_shots = not column.per_shots or number.shots in ("0", str(column.shots or ""))
     place = (number.dataset, number.split, number.metric)
     return same_shots and place == (column.group, column.split, column.metric)
 

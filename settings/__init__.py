@@ -1,23 +1,37 @@
-"""Experimental protocols: which clips and class names a method is trained and scored on."""
+"""Experimental protocols: which clips and class names a method is trained and scored on.
+
+A setting is a module here with ``SETTING``, an installed package's (entry-point group
+``bench.settings``) or one of a file given with ``--plugin``.
+"""
 
 from __future__ import annotations
 
-import importlib
-
-from bench.ground.errors import unknown_name
+from bench.ground.errors import UsageError
+from bench.ground.extensions import Extensions, constant, modules_of
 from settings.base import Setting
 
-_MODULES = {
-    "zero-shot": "settings.zero_shot",
-    "base-to-novel": "settings.base_to_novel",
-    "few-shot": "settings.few_shot",
-    "fully-supervised": "settings.fully_supervised",
-}
+
+def _checked(value: object) -> Setting:
+    if not isinstance(value, Setting):
+        raise UsageError(f"SETTING is {value!r}, not an object whose class derives from Setting")
+    lacking = [name for name in ("name", "title", "summary", "spread") if not hasattr(value, name)]
+    if lacking:
+        raise UsageError(f"setting {type(value).__name__} lacks {', '.join(lacking)}")
+    return value
 
 
-def names() -> list[str]:
-    """Every setting, in the order of the paper's tables."""
-    return list(_MODULES)
+EXTENSIONS: Extensions[Setting] = Extensions(
+    "setting",
+    group="bench.settings",
+    built_in=lambda: modules_of("settings", "SETTING"),
+    check=_checked,
+    found_in=constant("SETTING", lambda value: getattr(value, "name", type(value).__name__)),
+)
+
+
+def names() -> tuple[str, ...]:
+    """Every setting: built-in ones first, then those of packages and plug-in files."""
+    return EXTENSIONS.names()
 
 
 def get(name: str) -> Setting:
@@ -26,7 +40,4 @@ def get(name: str) -> Setting:
     Raises:
         UsageError: There is none; the nearest name is suggested.
     """
-    if name not in _MODULES:
-        raise unknown_name("setting", name, _MODULES)
-    setting: Setting = importlib.import_module(_MODULES[name]).SETTING
-    return setting
+    return EXTENSIONS.get(name)

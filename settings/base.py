@@ -146,7 +146,10 @@ def _is_counts(value: object) -> bool:
     return isinstance(value, list | tuple) and bool(value) and all(map(_is_count, value))
 
 
-_FORMS: Mapping[str, tuple[Callable[[object], bool], str]] = {
+OptionForm = tuple[Callable[[object], bool], str]
+"""Whether an option may have a value, and what it may be, in words."""
+
+FORMS: Mapping[str, OptionForm] = {
     "source": (_is_text, "the name of a dataset"),
     "source_list": (_is_text, "the name of a clip list"),
     "source_classes": (_is_text, "the name of a class list"),
@@ -159,12 +162,9 @@ _FORMS: Mapping[str, tuple[Callable[[object], bool], str]] = {
         "a whole number from 1, or None: the dataset's own",
     ),
 }
+"""The options that settings share."""
 
-
-def wanted_form(option: str, value: object) -> str | None:
-    """None where a setting's option may have this value, else what it may be."""
-    fits, form = _FORMS.get(option, (lambda _: True, ""))
-    return None if fits(value) else form
+SPLIT_TITLES: Mapping[str, str] = {"base": "Base", "novel": "Novel", "hm": "HM"}
 
 
 class Setting(ABC):
@@ -173,12 +173,34 @@ class Setting(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     summary: ClassVar[str]
-    table: ClassVar[str]
+    table: ClassVar[str] = ""
     """The paper's table that shows it, for example ``T2``."""
     spread: ClassVar[Literal["splits", "seeds"]]
     """What the ± of its numbers is taken over."""
     options: ClassVar[Mapping[str, Any]] = {}
     """Options with their defaults."""
+    forms: ClassVar[Mapping[str, OptionForm]] = FORMS
+    """What each option may be; an option that is not named may be anything."""
+
+    metrics: ClassVar[tuple[str, ...]] = ("top1",)
+    """What its table shows of each number."""
+    column_per_shots: ClassVar[bool] = False
+    """Whether its table has a column for each number of shots."""
+    split_titles: ClassVar[Mapping[str, str]] = SPLIT_TITLES
+    """Split -> heading of its column; ``hm`` is the harmonic mean of base and novel."""
+    fact_columns: ClassVar[tuple[str, ...]] = ()
+    """Facts that its table shows beside the numbers: ``Frames``, ``Views``."""
+    train_clips: ClassVar[str] = ""
+    """Training clips per class, where every trained row has the same: ``0``, ``all``."""
+
+    def wanted_form(self, option: str, value: object) -> str | None:
+        """None where an option may have this value, else what it may be."""
+        fits, form = self.forms.get(option, (lambda _: True, ""))
+        return None if fits(value) else form
+
+    def metrics_for(self, dataset: DatasetSpec) -> tuple[str, ...]:
+        """What the table shows of each number on a dataset."""
+        return self.metrics
 
     def skip(self, method: MethodFacts, dataset: DatasetSpec) -> str | None:
         """None, or the reason why this cell does not exist."""

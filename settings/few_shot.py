@@ -29,6 +29,7 @@ class FewShot(Setting):
     summary = "train on K = 2, 4, 8, 16 clips a class, score test split 1"
     table = "T3"
     spread = "seeds"
+    column_per_shots = True
     options = {
         "source": "kinetics400",
         "source_list": "train",

@@ -21,6 +21,9 @@ class FullySupervised(Setting):
     summary = "train on the whole training set, score with several views a video"
     table = "T4"
     spread = "seeds"
+    metrics = ("top1", "top5")
+    fact_columns = ("Frames", "Views")
+    train_clips = "all"
     options = {
         "source": "kinetics400",
         "source_list": "train",

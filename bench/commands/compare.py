@@ -46,10 +46,10 @@ def run(args: argparse.Namespace) -> int:
                 continue
             found = compare_on_common(ours, theirs, metric)
             if found is None:
-                missing.append(f"{_place(ours)} {metric}")
+                missing.append(f"{_place(board, ours)} {metric}")
             else:
                 shown += 1
-                print(f"  {_place(ours)} {_line(found)}")
+                print(f"  {_place(board, ours)} {_line(found)}")
     for place in missing:
         print(f"  {place}: no common clip with scores that were kept")
     if not shown and not missing:
@@ -83,10 +83,10 @@ def _cells(board: Board, args: argparse.Namespace) -> list[tuple[Cell, Cell]]:
     return pairs
 
 
-def _place(cell: Cell) -> str:
+def _place(board: Board, cell: Cell) -> str:
     key = cell.key
     parts = [f"{key.dataset}/{key.setting}"]
-    if key.setting == "few-shot":
+    if board.settings[key.setting].column_per_shots:
         parts.append(f"{key.shots}-shot")
     if key.split in ("base", "novel"):
         parts.append(key.split)

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import settings
 from bench.commands import matrix_flags
 from bench.commands import run as run_command
 from bench.ground.errors import DataError, UsageError
@@ -31,7 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--num-frames", type=int, metavar="T", help="frames a view (default: the configuration's)"
     )
     parser.add_argument(
-        "--shots", type=int, metavar="K", help="few-shot: the column the number belongs to"
+        "--shots",
+        type=int,
+        metavar="K",
+        help="the column, where a table has one per number of shots",
     )
 
 
@@ -80,13 +84,15 @@ def _configuration(args: argparse.Namespace) -> RunConfig:
     if args.num_frames is not None:
         values = {"num_frames": args.num_frames}
         changes["recipes.asked_for"] = {"values": values, "source": "--num-frames"}
-    if args.shots is not None:
-        changes["settings.few-shot.options.shots"] = [args.shots]
-    elif "few-shot" in (args.setting or config.settings):
-        raise UsageError(
-            "the few-shot table has a column a number of shots; which one is it?",
-            next_step="--shots K, or another --setting",
-        )
+    for setting in args.setting or config.settings:
+        if not settings.get(setting).column_per_shots:
+            continue
+        if args.shots is None:
+            raise UsageError(
+                f"the {setting} table has a column for each number of shots; which one is it?",
+                next_step="--shots K, or another --setting",
+            )
+        changes[f"settings.{setting}.options.shots"] = [args.shots]
     return matrix_flags.configuration(args, changes)
 
 

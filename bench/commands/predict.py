@@ -29,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--config", help="configuration file or name (default: mini)")
     parser.add_argument(
-        "--setting", metavar="NAME", help="whose recipe to take (default: zero-shot, or the first)"
+        "--setting",
+        metavar="NAME",
+        help="whose recipe to take (default: the first one)",
     )
     parser.add_argument("--num-frames", type=int, metavar="T", help="frames a view")
     parser.add_argument("--top", type=int, default=5, metavar="K", help="classes to name")
@@ -148,7 +150,7 @@ def _of_config(args: argparse.Namespace) -> Predictor:
         config = load_config(args.config, changes)
     setting = args.setting
     if setting is None:
-        setting = "zero-shot" if "zero-shot" in config.settings else next(iter(config.settings))
+        setting = next(iter(config.settings))
     if setting not in config.settings:
         raise unknown_name(f"setting in configuration '{config.name}'", setting, config.settings)
     return from_config(config, args.method, setting, args.checkpoint, args.num_frames)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import argparse
 
+from bench.commands import extension_list
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """No flags."""
+    """Declare the flags."""
+    extension_list.add_plugin_flag(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """One line a setting."""
+    """One line per setting; 1 if one of them cannot be used."""
     import settings
 
-    names = settings.names()
-    width = max(map(len, names))
-    for name in names:
+    def line(name: str) -> str:
         setting = settings.get(name)
-        print(f"{name:<{width}}  Table {setting.table[1:]}: {setting.summary}")
-    return 0
+        return f"{setting.table:<3} {setting.title}: {setting.summary}"
+
+    return extension_list.show(settings.EXTENSIONS, line, args.plugin)

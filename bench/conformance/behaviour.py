@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import torch
 
+import settings
 from bench.conformance.subject import (
     CLASSES,
     FEW_CLASSES,
@@ -29,7 +30,6 @@ from bench.ground.errors import BenchError
 from methods.base import Method, Origin
 
 FRAME_COUNTS = (1, 2, 3, 8, 100)
-_SETTINGS = ("zero-shot", "base-to-novel", "few-shot", "fully-supervised")
 _BF16_TOLERANCE = 0.2
 """bfloat16 keeps 8 bits: a wrong cast is far off, rounding is not."""
 
@@ -46,7 +46,7 @@ def facts(subject: Subject) -> str:
         raise Failed(f"preprocessing names the pipeline '{pipeline}', which does not exist")
     if min(cls.preprocessing.std) <= 0:
         raise Failed(f"preprocessing.std must be positive, got {cls.preprocessing.std}")
-    for setting in _SETTINGS:
+    for setting in settings.names():
         reason = cls.supports(setting, "hmdb51")
         if reason is not None and not isinstance(reason, str):
             raise Failed(f"supports('{setting}', ...) gave {reason!r}; None or a reason is allowed")

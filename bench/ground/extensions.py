@@ -37,6 +37,7 @@ KINDS: dict[str, str] = {
     "pipeline": "bench.data.pipelines",
     "metric": "bench.metrics",
     "launcher": "bench.running.launchers",
+    "setting": "settings",
 }
 """Kind -> the package that holds its ``EXTENSIONS``; imported when a plug-in file is read."""
 

@@ -15,7 +15,7 @@ from bench.data.datasets.catalogue import CATALOGUE
 from bench.ground.errors import ConfigError, nearest
 from bench.ground.extensions import load_plugins
 from bench.planning.recipe import Recipe
-from settings.base import wanted_form
+from settings.base import Setting
 
 if TYPE_CHECKING:
     from bench.planning.config import MethodConfig, RunConfig
@@ -57,7 +57,7 @@ def cross_check(config: RunConfig) -> list[str]:
         given = [name for name in starts if getattr(method, name) is not None]
         if len(given) > 1:
             errors.append(f"{where}: {' and '.join(given)} contradict each other; keep one")
-        known = settings_room.names()
+        known = list(settings_room.names())
         errors += unknown_names(f"{where}.settings", "setting", method.settings, known)
         errors += unknown_names(
             f"{where}.setting_options", "setting", list(method.setting_options), known
@@ -113,7 +113,7 @@ def _setting_errors(config: RunConfig) -> list[str]:
         if not missing:
             known = list(settings_room.get(name).options)
             errors += unknown_names(f"{where}.options", "option", list(setting.options), known)
-            formless = _formless(f"{where}.options", setting.options)
+            formless = _formless(f"{where}.options", settings_room.get(name), setting.options)
             errors += formless
             source = config.setting_options(name).get("source")
             if not formless:
@@ -122,9 +122,9 @@ def _setting_errors(config: RunConfig) -> list[str]:
     return errors
 
 
-def _formless(where: str, options: Mapping[str, object]) -> list[str]:
+def _formless(where: str, setting: Setting, options: Mapping[str, object]) -> list[str]:
     """Options of a setting whose values are of the wrong kind."""
-    wanted = {option: wanted_form(option, value) for option, value in options.items()}
+    wanted = {option: setting.wanted_form(option, value) for option, value in options.items()}
     return [
         f"{where}.{option}: got {options[option]!r}, allowed: {form}"
         for option, form in wanted.items()

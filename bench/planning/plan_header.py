@@ -57,6 +57,15 @@ def plan_file(
                 title=config.settings[name].title or item.title,
                 table=config.table_of(name),
                 spread=item.spread,
+                metrics={
+                    cell.dataset: item.metrics_for(catalogue[cell.dataset])
+                    for cell in cells
+                    if cell.setting == name
+                },
+                column_per_shots=item.column_per_shots,
+                split_titles=dict(item.split_titles),
+                fact_columns=item.fact_columns,
+                train_clips=item.train_clips,
             )
             for name, item in shown.items()
         },

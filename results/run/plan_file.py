@@ -84,6 +84,15 @@ class PlannedSetting(_Frozen):
     title: str
     table: str = Field(default="", description="the paper's table, for example 'T2'")
     spread: Literal["splits", "seeds"] = Field(description="what the ± is taken over")
+    metrics: dict[str, tuple[str, ...]] = Field(
+        default={}, description="dataset -> the metrics that are shown; else top-1"
+    )
+    column_per_shots: bool = Field(default=False, description="a column for each number of shots")
+    split_titles: dict[str, str] = Field(
+        default={"base": "Base", "novel": "Novel", "hm": "HM"}, description="headings of columns"
+    )
+    fact_columns: tuple[str, ...] = Field(default=(), description="shown beside the numbers")
+    train_clips: str = Field(default="", description="training clips per class of every row")
 
 
 class PlannedBackbone(_Frozen):

@@ -194,7 +194,7 @@ def test_numbers_that_make_no_sense_are_refused(
 def test_a_broken_plug_in_is_said_where_errors_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["methods", "--plugin", "nowhere.py"]) == 1
     printed = capsys.readouterr()
-    assert printed.out.startswith("a5 ")
+    assert printed.out.startswith("vanilla-clip ")
     assert printed.err == "bench: plug-in nowhere.py was left out: no such file\n"
 
 

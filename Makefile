@@ -4,7 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-UV := $(shell command -v uv 2>/dev/null)
+# Without uv it is installed into the environment first; "make env UV=" uses pip alone.
+UV := $(or $(shell command -v uv 2>/dev/null),$(BIN)/uv)
 
 .PHONY: demo test env lint format types clean
 
@@ -19,14 +20,20 @@ env: $(READY)  ## Only the environment, .venv
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 	  { echo "Python 3.10 or newer is needed, '$(PYTHON)' is $$($(PYTHON) --version 2>&1). Next: make env PYTHON=python3.11"; exit 2; }
-ifneq ($(UV),)
-	@test -x $(BIN)/python || uv venv --quiet --python "$$(command -v $(PYTHON))" $(VENV)
-	@echo "Installing into $(VENV) with uv (PyTorch is large: about a minute on a fast line)"
-	@uv pip install --quiet --python $(BIN)/python -e '.[dev]'
-else
+ifeq ($(UV),)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing into $(VENV) with pip (PyTorch is large: some minutes on a fast line)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+else
+ifeq ($(UV),$(BIN)/uv)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(UV) || echo "Getting uv into $(VENV) with pip, because it installs faster (UV= to go on with pip alone)"
+	@test -x $(UV) || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+else
+	@test -x $(BIN)/python || $(UV) venv --quiet --python "$$(command -v $(PYTHON))" $(VENV)
+endif
+	@echo "Installing into $(VENV) with uv (PyTorch is large: about a minute on a fast line)"
+	@$(UV) pip install --quiet --python $(BIN)/python -e '.[dev]'
 endif
 	@touch $(READY)
 

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from pydantic import Field
 
 from bench.ground.frozen import Frozen
+from bench.ground.safe_path import command_of
 
 Handle = Mapping[str, Any]
 """What a launcher needs to find a running attempt again, as JSON; nobody else looks into it."""
@@ -40,7 +41,8 @@ class Attempt:
         key: The job's key.
         number: 1-based.
         folder: ``attempts/<number>``; it exists.
-        argv: The command; ``bench run-job FILE`` may run without a new interpreter.
+        argv: The command; ``bench run-job FILE`` may run without a new interpreter. A launcher that
+            starts one uses ``command``.
         env: Variables added to the environment.
     """
 
@@ -54,6 +56,12 @@ class Attempt:
     def job_folder(self) -> Path:
         """The folder of the job, two levels up."""
         return self.folder.parent.parent
+
+    @property
+    def command(self) -> list[str]:
+        """``argv`` for a new process: ``bench`` is this project's, whatever the path holds."""
+        own = self.argv[0] == "bench"
+        return [*command_of("bench.cli"), *self.argv[1:]] if own else list(self.argv)
 
 
 @dataclass(frozen=True)
@@ -76,8 +84,10 @@ class Ended:
 class Launcher(Protocol):
     """Runs attempts. Methods are called from one thread."""
 
-    slots: int
-    """Jobs that run at once."""
+    @property
+    def slots(self) -> int:
+        """Jobs that run at once."""
+        ...
 
     def describe(self) -> str:
         """Where jobs run, for people: ``2 at once on the CPU``."""

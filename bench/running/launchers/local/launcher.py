@@ -1,4 +1,9 @@
-"""GPUs or cores of this machine, one process per job, forked from a warm process."""
+"""GPUs or cores of this machine, one process per job, forked from a warm process.
+
+The standard library's forkserver does not do here. Its server leaves as soon as the process that
+started it is gone; jobs would go on, but nobody would write how they ended or sweep what they left
+behind. It also imports its preload modules without a word about the ones that fail.
+"""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ A setting is a module here with ``SETTING``, an installed package's (entry-point
 from __future__ import annotations
 
 from bench.ground.errors import UsageError
-from bench.ground.extensions import Extensions, constant, modules_of
+from bench.ground.extensions import BUILT_IN, Extensions, constant, modules_of
 from settings.base import Setting
 
 
@@ -30,8 +30,12 @@ EXTENSIONS: Extensions[Setting] = Extensions(
 
 
 def names() -> tuple[str, ...]:
-    """Every setting: built-in ones first, then those of packages and plug-in files."""
-    return EXTENSIONS.names()
+    """Every setting: in the order of the paper's tables, then those that others bring."""
+    return tuple(sorted(EXTENSIONS.names(), key=_table))
+
+
+def _table(name: str) -> str:
+    return EXTENSIONS.get(name).table if EXTENSIONS.origin(name) == BUILT_IN else "~"
 
 
 def get(name: str) -> Setting:

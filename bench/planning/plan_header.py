@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
 import settings as settings_room
 from bench.clip.backbone_ref import BackboneRef
+from bench.data.datasets.catalogue import DatasetSpec
 from bench.planning.config import RunConfig
 from bench.planning.load_config import CONFIGS
 from bench.planning.row_facts import RowFacts
@@ -21,6 +22,7 @@ from results.run.plan_file import (
     PlannedTrial,
     SkippedCell,
 )
+from settings.base import Setting
 
 
 def plan_file(
@@ -53,19 +55,11 @@ def plan_file(
             weights_sha256=backbone.weights_sha256,
         ),
         settings={
-            name: PlannedSetting(
-                title=config.settings[name].title or item.title,
+            name: planned_setting(
+                item,
+                [catalogue[cell.dataset] for cell in cells if cell.setting == name],
+                title=config.settings[name].title,
                 table=config.table_of(name),
-                spread=item.spread,
-                metrics={
-                    cell.dataset: item.metrics_for(catalogue[cell.dataset])
-                    for cell in cells
-                    if cell.setting == name
-                },
-                column_per_shots=item.column_per_shots,
-                split_titles=dict(item.split_titles),
-                fact_columns=item.fact_columns,
-                train_clips=item.train_clips,
             )
             for name, item in shown.items()
         },
@@ -76,6 +70,33 @@ def plan_file(
             if name in columns
         },
         trials=(),
+    )
+
+
+def planned_setting(
+    setting: Setting,
+    datasets: Iterable[DatasetSpec],
+    *,
+    title: str | None = None,
+    table: str | None = None,
+) -> PlannedSetting:
+    """What reports need to know of a setting, as data: they work where it is not installed.
+
+    Args:
+        setting: The setting.
+        datasets: Those that have a cell in its table.
+        title: Heading instead of its own.
+        table: The paper's table that it stands for, instead of its own.
+    """
+    return PlannedSetting(
+        title=title or setting.title,
+        table=setting.table if table is None else table,
+        spread=setting.spread,
+        metrics={dataset.name: setting.metrics_for(dataset) for dataset in datasets},
+        column_per_shots=setting.column_per_shots,
+        split_titles=dict(setting.split_titles),
+        fact_columns=setting.fact_columns,
+        train_clips=setting.train_clips,
     )
 
 

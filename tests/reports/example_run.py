@@ -13,13 +13,15 @@ from typing import Literal
 
 import numpy as np
 
+import settings
+from bench.data.datasets.catalogue import CATALOGUE
 from bench.ground.seeds import derive_seed
+from bench.planning.plan_header import planned_setting
 from results.run.plan_file import (
     PlanFile,
     PlannedBackbone,
     PlannedDataset,
     PlannedMethod,
-    PlannedSetting,
     PlannedTrial,
     SkippedCell,
     write_plan,
@@ -54,10 +56,8 @@ DATASETS = {
     "ssv2": ("SSv2", 64, 8),
 }
 SETTINGS = {
-    "zero-shot": PlannedSetting(title="Zero-shot", table="T1", spread="splits"),
-    "base-to-novel": PlannedSetting(title="Base-to-novel", table="T2", spread="seeds"),
-    "few-shot": PlannedSetting(title="Few-shot", table="T3", spread="seeds"),
-    "fully-supervised": PlannedSetting(title="Fully-supervised", table="T4", spread="seeds"),
+    name: planned_setting(settings.get(name), CATALOGUE.values())
+    for name in ("zero-shot", "base-to-novel", "few-shot", "fully-supervised")
 }
 PROVENANCE = Provenance(
     started="2026-03-01T10:00:00Z",

@@ -34,8 +34,8 @@ def trials(
 
 
 def test_names_follow_the_papers_tables() -> None:
-    assert settings.names() == ["zero-shot", "base-to-novel", "few-shot", "fully-supervised"]
-    assert [settings.get(name).table for name in settings.names()] == ["T1", "T2", "T3", "T4"]
+    assert list(settings.names()) == ["zero-shot", "base-to-novel", "few-shot", "fully-supervised"]
+    assert [settings.get(name).table for name in list(settings.names())] == ["T1", "T2", "T3", "T4"]
 
 
 def test_unknown_setting_suggests_the_nearest() -> None:

@@ -252,7 +252,7 @@ def test_contradictions_in_a_configuration(config: Path, released: Path) -> None
         ),
         (
             ["--method", "vifi-clip", "--setting", "few-shot"],
-            "bench: the few-shot table has a column a number of shots; which one is it?\n"
+            "bench: the few-shot table has a column for each number of shots; which one is it?\n"
             "  next:    --shots K, or another --setting\n",
         ),
         (

@@ -1,23 +1,16 @@
 """Reports of run folders: pick the formats by name, read once, write each.
 
-A format is a module with ``write(board, out) -> list[Path]``; adding one is a line in ``FORMATS``.
+A format is a module in ``reports/formats``, or brought by a package or a plug-in file.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 
-from bench.ground.errors import UsageError, unknown_name
+from bench.ground.errors import UsageError
+from reports.formats import EXTENSIONS
 from results.numbers.aggregate import load_board
-
-FORMATS = {
-    "html": "reports.page",
-    "md": "reports.markdown",
-    "csv": "reports.long_csv",
-    "figures": "reports.figures",
-}
 
 
 def write_report(
@@ -30,7 +23,7 @@ def write_report(
     Args:
         run_folders: Folders with a ``plan.json``.
         out: Folder of the report; made if missing.
-        formats: Names in ``FORMATS``.
+        formats: Names of ``reports.formats.EXTENSIONS``.
 
     Returns:
         The written files, the first format's first.
@@ -42,11 +35,6 @@ def write_report(
     """
     if not run_folders:
         raise UsageError("no run folder to report on", next_step="bench report runs/<name>")
-    for name in formats:
-        if name not in FORMATS:
-            raise unknown_name("report format", name, FORMATS)
+    chosen = [EXTENSIONS.get(name) for name in dict.fromkeys(formats)]
     board = load_board(run_folders)
-    written: list[Path] = []
-    for name in dict.fromkeys(formats):
-        written += import_module(FORMATS[name]).write(board, out)
-    return written
+    return [path for one in chosen for path in one.write(board, out)]

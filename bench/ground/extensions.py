@@ -38,6 +38,7 @@ KINDS: dict[str, str] = {
     "metric": "bench.metrics",
     "launcher": "bench.running.launchers",
     "setting": "settings",
+    "report format": "reports.formats",
 }
 """Kind -> the package that holds its ``EXTENSIONS``; imported when a plug-in file is read."""
 

@@ -10,8 +10,8 @@ import pytest
 
 from bench.ground.errors import BenchError, UsageError
 from bench.ground.files import write_whole
-from reports import page
 from reports.curves import axis
+from reports.formats import html as page
 from reports.render import write_report
 from results.numbers.aggregate import load_board
 from results.run.plan_file import load_plan, write_plan

@@ -6,7 +6,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reports import long_csv, markdown, page
+from reports.formats import csv as long_csv
+from reports.formats import html as page
+from reports.formats import md as markdown
 from reports.formatting import best
 from reports.tables import Slot, Table, build_tables
 from results.numbers.aggregate import Board, load_board

@@ -10,7 +10,7 @@ import pytest
 import methods
 from bench.cli import main
 from methods.parity.golden_case import METHODS
-from reports import page
+from reports.formats import html as page
 from results.numbers.aggregate import load_board
 from results.run.parity_badge import NAME, MethodBadge, load_badge, write_badge
 from tests.reports.example_run import write_example

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.ground.files import write_whole
+from reports.formats.base import ReportFormat
 from reports.tables import Column, Slot, Table, TableRow, build_tables
 from results.numbers.aggregate import Board, Cell
 from results.published import COLUMNS, PublishedNumber, load
@@ -111,3 +112,6 @@ def _note(column: Column, slot: Slot) -> str:
     labels = sorted({record.protocol.labels for record in records} - {"", "paper"})
     notes += [f"class names: {name}" for name in labels if not column.synthetic]
     return "; ".join(notes)
+
+
+REPORT = ReportFormat("csv", "one row per number, for programs", write)

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.ground.files import write_whole
+from reports.formats.base import ReportFormat
 from reports.formatting import SYNTHETIC_WARNING
 from reports.series import Line, Panel, few_shot_panels
 from reports.tables import Table, build_tables
@@ -129,3 +130,6 @@ def _draw_line(axis: Axes, line: Line, places: dict[int, int], shift: float) -> 
         mec=colour,
         zorder=5,
     )
+
+
+REPORT = ReportFormat("figures", "curves over the number of shots, as PNG and SVG", write)

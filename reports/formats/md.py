@@ -8,6 +8,7 @@ import pandas as pd
 from tabulate import tabulate
 
 from bench.ground.files import write_whole
+from reports.formats.base import ReportFormat
 from reports.formatting import (
     BEST_NOTE,
     PARTIAL,
@@ -125,3 +126,6 @@ def _escape(text: str) -> str:
     for character in "\\`*_[]|":
         text = text.replace(character, "\\" + character)
     return " ".join(text.replace("&", "&amp;").replace("<", "&lt;").split())
+
+
+REPORT = ReportFormat("md", "the tables as Markdown", write)

@@ -14,6 +14,7 @@ from bench.ground.files import write_whole
 from bench.ground.words import plural
 from reports.curves import Chart, chart
 from reports.details import details, summary
+from reports.formats.base import ReportFormat
 from reports.formatting import (
     PARTIAL,
     STATE_WORDS,
@@ -237,3 +238,6 @@ def _absent(sections: list[Section]) -> list[dict[str, str]]:
 
 def _joined(columns: list[str]) -> str:
     return ", ".join(dict.fromkeys(columns))
+
+
+REPORT = ReportFormat("html", "one page: every table, every number with what it is based on", write)

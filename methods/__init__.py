@@ -193,17 +193,20 @@ def create(
     import copy
 
     cls = get(adapter)
-    for option in options:
-        if option not in cls.options:
-            raise unknown_name(f"option of {adapter}", option, cls.options)
-        value = options[option]
-        form = wanted_form(cls.options, cls.choices, option, value)
-        if form is not None and option in cls.choices:
-            raise unknown_name(f"{option} of {adapter}", str(value), cls.choices[option])
-        if form is not None:
-            raise UsageError(f"{adapter}: {option} must be {form}", got=repr(value))
+    for option, value in options.items():
+        _check_option(cls, adapter, option, value)
     if not class_names:
         raise UsageError(f"{adapter} needs at least one class name", got="an empty list")
     if num_frames < 1:
         raise UsageError(f"{adapter} needs at least one frame", got=num_frames, allowed=">= 1")
     return cls(copy.deepcopy(clip), class_names, num_frames, **{**cls.options, **options})
+
+
+def _check_option(cls: type[Method], adapter: str, option: str, value: object) -> None:
+    if option not in cls.options:
+        raise unknown_name(f"option of {adapter}", option, cls.options)
+    form = wanted_form(cls.options, cls.choices, option, value)
+    if form is not None and option in cls.choices:
+        raise unknown_name(f"{option} of {adapter}", str(value), cls.choices[option])
+    if form is not None:
+        raise UsageError(f"{adapter}: {option} must be {form}", got=repr(value))

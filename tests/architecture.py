@@ -75,8 +75,22 @@ def modules() -> dict[str, Path]:
 @cache
 def imported(module: str) -> frozenset[str]:
     """Modules of the project that a module imports, wherever in it."""
+    return _imported(module, ast.parse(modules()[module].read_text(encoding="utf-8")))
+
+
+@cache
+def needed(module: str) -> frozenset[str]:
+    """What ``imported`` gives, without imports that only the type checker sees."""
+    tree = ast.parse(modules()[module].read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = [ast.Pass()]
+    return _imported(module, tree)
+
+
+def _imported(module: str, tree: ast.Module) -> frozenset[str]:
     names: set[str] = set()
-    for node in ast.walk(ast.parse(modules()[module].read_text(encoding="utf-8"))):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:

@@ -206,5 +206,5 @@ def test_a_report_without_a_format_is_refused(
     monkeypatch.chdir(tmp_path)
     assert main(["report", "--formats", " ,"]) == 2
     assert capsys.readouterr().err == (
-        "bench: --formats names no format\n  allowed: html, md, csv, figures\n"
+        "bench: --formats names no format\n  allowed: csv, figures, html, md\n"
     )

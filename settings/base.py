@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol
 
-from bench.data.datasets.catalogue import DatasetSpec
+from bench.data.datasets.base import DatasetSpec
 
 Split = Literal["-", "base", "novel"]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bench.data.datasets.catalogue import DatasetSpec, NamedList
+from bench.data.datasets.base import DatasetSpec, NamedList
 from settings.base import (
     Evaluation,
     MethodFacts,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bench.data.datasets.catalogue import DatasetSpec
+from bench.data.datasets.base import DatasetSpec
 from settings.base import Evaluation, MethodFacts, Setting, Training, Trial, source_training
 
 

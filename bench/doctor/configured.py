@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.clip import load_backbone
 from bench.clip.weights import OPENAI_RELEASES, file_sha256
-from bench.data.datasets.catalogue import DatasetSpec, NamedList
+from bench.data.datasets.base import DatasetSpec, NamedList
 from bench.data.lists.dataset_config import DatasetConfig
 from bench.data.lists.named_lists import named_lists
 from bench.data.official.annotations import annotation_files

@@ -37,6 +37,8 @@ KINDS: dict[str, str] = {
     "pipeline": "bench.data.pipelines",
     "metric": "bench.metrics",
     "launcher": "bench.running.launchers",
+    "dataset": "bench.data.datasets",
+    "class-text source": "bench.data.lists.class_texts",
     "setting": "settings",
     "report format": "reports.formats",
 }

@@ -8,7 +8,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
 import settings as settings_room
-from bench.data.datasets.catalogue import CATALOGUE, DatasetSpec, own_dataset
+from bench.data.datasets import CATALOGUE
+from bench.data.datasets.base import DatasetSpec, own_dataset
 from bench.data.lists.dataset_config import DatasetConfig
 from bench.data.lists.label_choice import LabelChoice
 from bench.ground.byte_sizes import parse_bytes

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import settings as settings_room
-from bench.data.datasets.catalogue import CATALOGUE
+from bench.data.datasets import CATALOGUE
+from bench.data.lists.class_texts import EXTENSIONS as CLASS_TEXTS
 from bench.ground.errors import ConfigError, nearest
 from bench.ground.extensions import load_plugins
 from bench.planning.recipe import Recipe
@@ -137,6 +138,9 @@ def _dataset_errors(config: RunConfig) -> list[str]:
     taken = {spec.title: name for name, spec in CATALOGUE.items()}
     errors: list[str] = []
     for name, dataset in config.datasets.items():
+        where = f"datasets.{name}.class_texts"
+        sources = list(CLASS_TEXTS.names())
+        errors += unknown_names(where, "class-text source", [dataset.class_texts], sources)
         where = f"datasets.{name}.title"
         if dataset.title is None:
             unknown = unknown_names("datasets", "dataset", [name], list(CATALOGUE))

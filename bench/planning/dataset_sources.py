@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from bench.data.datasets.catalogue import CATALOGUE
+from bench.data.datasets import CATALOGUE
 from bench.data.lists.dataset_config import DatasetConfig
 from bench.data.lists.sources import DatasetSource
 from bench.ground.errors import unknown_name

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import settings as settings_room
 from bench.clip.backbone_ref import BackboneRef
-from bench.data.datasets.catalogue import DatasetSpec
+from bench.data.datasets.base import DatasetSpec
 from bench.planning.config import RunConfig
 from bench.planning.load_config import CONFIGS
 from bench.planning.row_facts import RowFacts

@@ -12,7 +12,7 @@ import pytest
 
 from bench.cli import main
 from bench.commands.data import COMMANDS
-from bench.data.datasets.catalogue import CATALOGUE
+from bench.data.datasets import CATALOGUE
 from bench.data.official.manifest import read_manifest
 from bench.data.official.prepared import read_prepared
 from bench.engine.job.run_job import Exit, run_job

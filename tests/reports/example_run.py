@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 import settings
-from bench.data.datasets.catalogue import CATALOGUE
+from bench.data.datasets import CATALOGUE
 from bench.ground.seeds import derive_seed
 from bench.planning.plan_header import planned_setting
 from results.run.plan_file import (

@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import pytest
 
-from bench.data.datasets.catalogue import CATALOGUE
+from bench.data.datasets import CATALOGUE
 from results.numbers.statistics import harmonic_mean
 from results.published import load
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 import settings
-from bench.data.datasets.catalogue import CATALOGUE
+from bench.data.datasets import CATALOGUE
 from bench.ground.errors import UsageError
 from settings.base import Trial
 

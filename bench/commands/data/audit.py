@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     """Print what is wrong or surprising; 1 where something is wrong."""
     import json
 
-    from bench.data.datasets.catalogue import CATALOGUE
+    from bench.data.datasets import CATALOGUE
     from bench.ground.errors import unknown_name
     from bench.planning.dataset_sources import default_config
     from bench.planning.load_config import load_config

@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _target(args: argparse.Namespace) -> tuple[CheckTarget, Path]:
-    from bench.data.datasets.catalogue import CATALOGUE
+    from bench.data.datasets import CATALOGUE
     from bench.ground.errors import UsageError, nearest
     from bench.planning.dataset_sources import default_config
     from bench.planning.load_config import load_config

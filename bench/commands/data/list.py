@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench.data.datasets.catalogue import NamedList
+    from bench.data.datasets.base import NamedList
     from bench.data.lists.clips_ref import ClipsRef
     from bench.data.lists.sources import DatasetSource
 
@@ -44,7 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print a line a list; 1 where a list that was asked for by name cannot be had."""
-    from bench.data.datasets.catalogue import CATALOGUE, NamedList
+    from bench.data.datasets import CATALOGUE
+    from bench.data.datasets.base import NamedList
     from bench.data.lists.derive import rule_for
     from bench.data.lists.named_lists import named_lists
     from bench.ground.errors import unknown_name

@@ -93,10 +93,10 @@ def _headline(prepared: Prepared) -> str:
 
 
 def _split_table(prepared: Prepared) -> Iterator[str]:
-    from bench.data.official.official_counts import OFFICIAL
+    from bench.data.datasets import CATALOGUE
 
     sources: dict[str, int] = {}
-    splits = sorted({*prepared.splits, *OFFICIAL.get(prepared.dataset, ())}, key=_split_order)
+    splits = sorted({*prepared.splits, *CATALOGUE[prepared.dataset].official}, key=_split_order)
     yield f"  {'split':<8} {'annotated':>10} {'there':>10} {'missing':>10}   official count"
     for split in splits:
         count = prepared.splits.get(split)
@@ -130,9 +130,9 @@ def _official(dataset: str, split: str, listed: int, sources: dict[str, int]) ->
 
 
 def _differences(prepared: Prepared, missing_file: Path) -> Iterator[str]:
-    from bench.data.official.official_counts import CLASSES
+    from bench.data.datasets import CATALOGUE
 
-    wanted = CLASSES.get(prepared.dataset, prepared.classes)
+    wanted = CATALOGUE[prepared.dataset].classes or prepared.classes
     if prepared.classes < wanted:
         yield (
             f"only {prepared.classes} of {wanted} classes are in these annotations; lists that are "
@@ -151,9 +151,9 @@ def _differences(prepared: Prepared, missing_file: Path) -> Iterator[str]:
 
 
 def _off_size(prepared: Prepared, description: Path) -> Iterator[str]:
-    from bench.data.official.official_counts import A_CLASS
+    from bench.data.datasets import CATALOGUE
 
-    official = A_CLASS[prepared.dataset]
+    official = CATALOGUE[prepared.dataset].clips_per_class
     gaps = {
         name: sum(abs(official[split] - clips) for split, clips in splits.items())
         for name, splits in prepared.off_size.items()
@@ -192,9 +192,10 @@ def _missing(prepared: Prepared, missing_file: Path) -> Iterator[str]:
 
 
 def _lists(prepared: Prepared) -> Iterator[str]:
-    from bench.data.official.released import RELEASED, released_paths
+    from bench.data.datasets import CATALOGUE
+    from bench.data.official.released import released_paths
 
-    if prepared.dataset not in RELEASED:
+    if CATALOGUE[prepared.dataset].released is None:
         return
     if prepared.released is None:
         yield "released lists: none named (--released DIR); lists are made by rule, marked as ours"
@@ -235,6 +236,6 @@ def _next_steps(prepared: Prepared, data: Path) -> Iterator[str]:
 
 def _planned() -> frozenset[str]:
     """Datasets that a setting uses."""
-    from bench.data.datasets.catalogue import CATALOGUE
+    from bench.data.datasets import CATALOGUE
 
     return frozenset(name for name, spec in CATALOGUE.items() if spec.settings)

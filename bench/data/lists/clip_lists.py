@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from bench.data.datasets.catalogue import stems_name_clips
+from bench.data.datasets import stems_name_clips
 from bench.data.lists.class_names import names_sha256, read_class_names
 from bench.data.lists.clips import Clip, ClipSet
 from bench.data.lists.clips_ref import ClipsRef

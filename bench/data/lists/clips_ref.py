@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from bench.data.datasets.catalogue import CATALOGUE
+from bench.data.datasets import stems_name_clips
 from bench.ground.frozen import Frozen
 
 
@@ -54,5 +54,5 @@ class ClipsRef(Frozen):
             }
         # Only where there is something to say, so that all other keys are as they were.
         made = {"videos": self.videos} if self.videos else {}
-        own = {} if self.dataset in CATALOGUE else {"dataset": self.dataset}
+        own = {} if stems_name_clips(self.dataset) else {"dataset": self.dataset}
         return {"list": self.list_sha256, "classes": self.classes_sha256, **made, **own}

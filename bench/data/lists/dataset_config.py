@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from bench.data.lists.label_choice import LabelChoice, NameStyle
+from bench.data.lists.label_choice import LabelChoice
 from bench.ground.frozen import Frozen
 
 
@@ -25,8 +25,8 @@ class DatasetConfig(Frozen):
     class_names: LabelChoice | None = Field(
         default=None, description="as 'labels' of the configuration, for this dataset alone"
     )
-    class_name_style: NameStyle = Field(
-        default="raw", description="spaced: 'ApplyEyeMakeup' becomes 'Apply Eye Makeup'"
+    class_texts: str = Field(
+        default="raw", description="what stands for a class's name; spaced: 'Apply Eye Makeup'"
     )
     generate: str | None = Field(default=None, description="'mini': made on first use")
     source: str | None = Field(

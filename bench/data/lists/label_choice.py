@@ -8,12 +8,12 @@ have in the official annotations, in the spelling of the label file.
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from bench.data.lists.class_names import name_key
+from bench.data.lists.class_texts import AS_THEY_ARE
 from bench.ground.errors import DataError
 
 if TYPE_CHECKING:
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from bench.data.official.manifest import Manifest
 
 LabelChoice = Literal["paper", "official"]
-NameStyle = Literal["raw", "spaced"]
-
-_WORD_STARTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def official_names(
@@ -68,18 +65,11 @@ def _refuse_repeated(chosen: Sequence[str], clip_list: ClipList) -> None:
             raise DataError(
                 f"two labels of {clip_list.name} are one class of the official annotations",
                 got=f"labels {first[name]} and {label} are both '{name}'",
-                allowed="a class a label",
-                next_step="mend the list, or use labels = 'paper'",
+                allowed="one class for each label",
+                next_step="fix the list, or use labels = 'paper'",
             )
 
 
-def styled(names: Sequence[str], style: NameStyle) -> tuple[str, ...]:
-    """Names as they are, or with CamelCase taken apart: ``Apply Eye Makeup``."""
-    if style == "raw":
-        return tuple(names)
-    return tuple(_WORD_STARTS.sub(" ", name) for name in names)
-
-
-def described(choice: LabelChoice, style: NameStyle) -> str:
-    """``paper``, ``official``, or either with ``, spaced``: as references and records state it."""
-    return choice if style == "raw" else f"{choice}, spaced"
+def described(choice: LabelChoice, class_texts: str) -> str:
+    """``paper``, ``official``, or either with the texts' source: ``paper, spaced``."""
+    return choice if class_texts == AS_THEY_ARE else f"{choice}, {class_texts}"

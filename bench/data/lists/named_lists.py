@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.data.datasets.catalogue import DatasetSpec, NamedList, Protocol
+from bench.data.datasets.base import DatasetSpec, NamedList, SettingLists
 from bench.data.lists.derive import rule_for
 from bench.ground.errors import UsageError
 
@@ -46,7 +46,7 @@ def named_lists(spec: DatasetSpec, config: DatasetConfig) -> tuple[NamedList, ..
     return tuple(found.values())
 
 
-def _train_lists(protocol: Protocol) -> list[NamedList]:
+def _train_lists(protocol: SettingLists) -> list[NamedList]:
     if protocol.train is None:
         return []
     names = {

@@ -14,8 +14,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.data.datasets.catalogue import DatasetSpec
+from bench.data.datasets.base import DatasetSpec
 from bench.data.lists.class_names import class_table, names_sha256, read_class_names
+from bench.data.lists.class_texts import texts_of
 from bench.data.lists.clip_lists import check_fit, list_text, read_list
 from bench.data.lists.clips_ref import ClipsRef
 from bench.data.lists.derive import (
@@ -29,7 +30,7 @@ from bench.data.lists.derive import (
     zero_shot_classes,
 )
 from bench.data.lists.expected_counts import expected_classes, expected_clips
-from bench.data.lists.label_choice import LabelChoice, described, official_names, styled
+from bench.data.lists.label_choice import LabelChoice, described, official_names
 from bench.data.lists.name_conflicts import audit_list
 from bench.data.official.manifest import Manifest, read_manifest
 from bench.data.official.manifest_cache import OfficialData, cached_manifest
@@ -201,7 +202,7 @@ class DatasetSource:
             synthetic=self.spec.synthetic,
             labels=described(
                 self._choice if classes in self.config.labels else "official",
-                self.config.class_name_style,
+                self.config.class_texts,
             ),
             videos="" if self.root is None else variant_of(self.root),
             list_origin=origin(self.config.lists.get(clip_list), clip_list),
@@ -228,7 +229,7 @@ class DatasetSource:
             listed=expected_clips(self.spec.name, clip_list, classes),
             num_classes=expected_classes(self.spec.name, classes),
             synthetic=self.spec.synthetic,
-            labels=described(self._choice, self.config.class_name_style),
+            labels=described(self._choice, self.config.class_texts),
         )
 
     def _class_list(self, classes: str) -> tuple[Path, tuple[str, ...]]:
@@ -242,7 +243,7 @@ class DatasetSource:
                 if not file.is_file():
                     raise self._missing_given(f"class list '{classes}'", "labels", classes, file)
                 names = read_class_names(file)
-            wanted = styled(names, self.config.class_name_style)
+            wanted = texts_of(self.config.class_texts, self.spec.name, names)
             if wanted != names:
                 file, names = self._names_file(classes, wanted), wanted
             self._class_files[classes] = (file, names)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from bench.data.datasets.catalogue import stems_name_clips
+from bench.data.datasets import stems_name_clips
 from bench.data.official.annotations.base import NO_CLASS, AnnotatedClip, Annotations, read_text
 from bench.data.video.folder_index import FolderIndex, is_mended, one_ends_other, place_of, stem_of
 from bench.ground.errors import DataError

@@ -14,19 +14,19 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from bench.data.datasets.catalogue import CATALOGUE
+from bench.data.datasets import CATALOGUE
 from bench.data.official.annotations import Annotations, looks_like
 from bench.data.official.manifest import Manifest, ManifestReport
 from bench.data.official.manifest_cache import OfficialData, Refreshed, refresh_manifest
-from bench.data.official.official_counts import A_CLASS, CLASSES, OTHER_VERSIONS
+from bench.data.official.official_counts import OTHER_VERSIONS
 from bench.data.official.prepared import (
     FLAG,
-    FORMATS,
     RELEASED_VARIABLE,
     AnnotationFile,
     Difference,
     Prepared,
     SplitCount,
+    formats,
     prepared_file,
     read_prepared,
     write_prepared,
@@ -43,7 +43,7 @@ class PrepareRequest:
     """What somebody asked for.
 
     Attributes:
-        dataset: One of ``FORMATS``.
+        dataset: One of ``formats()``.
         data: Folder that ``prepared/`` is made in.
         videos: Folder of the videos; None: the one of the last time.
         annotations: Folder of the official annotation files; None: the one of the last time.
@@ -82,7 +82,7 @@ def prepare(request: PrepareRequest) -> PrepareResult:
             clips is in the folder of the videos.
     """
     dataset, data = request.dataset, request.data
-    if dataset not in FORMATS:
+    if dataset not in formats():
         raise _not_prepared(dataset)
     known = _known(data, dataset)
     official = _places(request, known)
@@ -106,10 +106,10 @@ def _not_prepared(dataset: str) -> UsageError:
     if spec is not None and spec.synthetic:
         return UsageError(
             f"{dataset} needs no preparation: it is made on first use",
-            allowed=", ".join(sorted(FORMATS)),
+            allowed=", ".join(sorted(formats())),
             next_step=f"bench run --dataset {dataset}",
         )
-    return unknown_name("dataset", dataset, FORMATS)
+    return unknown_name("dataset", dataset, formats())
 
 
 def _known(data: Path, dataset: str) -> Prepared | None:
@@ -140,7 +140,7 @@ def _places(request: PrepareRequest, known: Prepared | None) -> OfficialData:
         folders[flag] = folder
     _refuse_beside(folders["videos"], prepared_file(request.data, request.dataset, ".csv").parent)
     return OfficialData(
-        request.dataset, folders["videos"], folders["annotations"], FORMATS[request.dataset]
+        request.dataset, folders["videos"], folders["annotations"], formats()[request.dataset]
     )
 
 
@@ -160,7 +160,7 @@ def _released(request: PrepareRequest, known: Prepared | None) -> str | None:
     named = os.environ.get(RELEASED_VARIABLE)
     if named:
         return str(find_released(Path(named).expanduser()).absolute())
-    others = (_known(request.data, name) for name in FORMATS if name != request.dataset)
+    others = (_known(request.data, name) for name in formats() if name != request.dataset)
     for before in (known, *others):
         if before is not None and before.released is not None:
             return before.released
@@ -221,7 +221,7 @@ def _version_check(official: OfficialData) -> Callable[[Annotations], None]:
     """Refuses annotations of another version; fewer classes than there are may be a part."""
 
     def check(annotations: Annotations) -> None:
-        wanted = CLASSES.get(official.dataset)
+        wanted = CATALOGUE[official.dataset].classes
         found = len(annotations.class_names)
         if wanted is None or found == wanted or (found < wanted and found not in OTHER_VERSIONS):
             return
@@ -269,7 +269,9 @@ def _off_size(dataset: str, manifest: Manifest) -> dict[str, dict[str, int]]:
     """Classes whose splits are not as large as the official ones, of the splits that are there."""
     found = Counter((row.class_name, split) for row in manifest.rows for split in row.splits)
     there = {split for _, split in found}
-    official = {split: n for split, n in A_CLASS.get(dataset, {}).items() if split in there}
+    official = {
+        split: n for split, n in CATALOGUE[dataset].clips_per_class.items() if split in there
+    }
     sizes = {
         _printable(name): {
             split: found[name, split] for split, n in official.items() if found[name, split] != n

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from bench.data.datasets import CATALOGUE
 from bench.data.official.released import released_paths
 from bench.ground.errors import DataError
 from bench.ground.files import write_whole
@@ -22,18 +23,10 @@ DEFAULT_DATA = "data"
 FLAG = "--data DIR, or BENCH_DATA"
 """What names the folder."""
 
-FORMATS = {
-    "kinetics400": "kinetics",
-    "kinetics600": "kinetics",
-    "hmdb51": "hmdb",
-    "ucf101": "ucf",
-    "ssv2": "ssv2",
-    "msrvtt": "msrvtt",
-}
-"""Datasets that can be prepared, and the format of their official annotations."""
 
-_SOURCES = {"kinetics600": "kinetics400"}
-"""Datasets whose zero-shot draws leave out the classes of another."""
+def formats() -> dict[str, str]:
+    """Datasets that can be prepared, and the format of their official annotations."""
+    return {name: spec.format for name, spec in CATALOGUE.items() if spec.format is not None}
 
 
 class _Frozen(BaseModel):
@@ -155,10 +148,10 @@ def configured(dataset: str) -> dict[str, Any]:
     )
     lists, labels = ({}, {}) if released is None else released_paths(dataset, released)
     place = {
-        "format": FORMATS[dataset],
+        "format": formats()[dataset],
         "lists": lists,
         "labels": labels,
-        "source": _SOURCES.get(dataset),
+        "source": CATALOGUE[dataset].draws_without,
     }
     if known is None:
         below = data / dataset

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import settings as settings_room
-from bench.data.datasets.catalogue import NamedList, stems_name_clips
+from bench.data.datasets import stems_name_clips
+from bench.data.datasets.base import NamedList
 from bench.data.lists.class_names import read_class_names
 from bench.data.lists.clip_lists import read_list
 from bench.data.lists.named_lists import named_lists, trained_pairs

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from bench.data.datasets.catalogue import NamedList
+from bench.data.datasets.base import NamedList
 from bench.data.lists.clip_lists import ListEntry
 from bench.data.lists.clips_ref import ClipsRef
 from bench.data.lists.derive import rule_for

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from bench.data.datasets.catalogue import stems_name_clips
+from bench.data.datasets import stems_name_clips
 from bench.data.lists.clip_lists import locate_clips, read_list
 from bench.data.lists.named_lists import named_lists
 from bench.data.lists.sources import DatasetSource, MissingDataError
-from bench.data.official.prepared import FORMATS
+from bench.data.official.prepared import formats
 from bench.data.video.folder_index import UNFINISHED_SUFFIXES, VIDEO_SUFFIXES, index_folder, stem_of
 from bench.ground.errors import DataError, UsageError, nearest
 from bench.planning.dataset_sources import source_of
@@ -139,7 +139,7 @@ def dataset_target(config: RunConfig, dataset: str, only: Sequence[str] = ()) ->
             next_step=f"set datasets.{dataset}.root in the configuration",
         )
     step = f"check 'root' of {dataset} in the configuration"
-    if dataset in FORMATS:
+    if dataset in formats():
         step = f"bench data prepare {dataset} --videos <folder> --annotations <folder>; or {step}"
     _require_folder(root, step)
     if not lists:

@@ -75,7 +75,7 @@ run_test_split1.txt)
   val1              6          4          2   1,530 [1]: 1,524 fewer
   val2              0          0          0   1,530 [1]: NOT IN THESE ANNOTATIONS
   val3              0          0          0   1,530 [1]: NOT IN THESE ANNOTATIONS
-  [1] 70 + 30 clips a class in each split (Kuehne et al. 2011)
+  [1] 70 + 30 clips per class in each split (Kuehne et al. 2011)
 
 only 3 of 51 classes are in these annotations; lists that are made from them hold no others
 annotated otherwise than officially: 3 of 3 classes \

@@ -191,7 +191,7 @@ def test_overrides_are_dotted_keys() -> None:
 
 
 def test_the_paper_names_a_label_file_for_every_class_list_of_the_protocol() -> None:
-    from bench.data.datasets.catalogue import CATALOGUE
+    from bench.data.datasets import CATALOGUE
 
     config = load_config("paper")
     for name, dataset in config.datasets.items():

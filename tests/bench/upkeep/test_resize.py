@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from bench.cli import main
-from bench.data.datasets.catalogue import CATALOGUE
+from bench.data.datasets import CATALOGUE
 from bench.data.lists.dataset_config import DatasetConfig
 from bench.data.lists.sources import DatasetSource
 from bench.data.video.decode import open_video

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
@@ -10,16 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.data.datasets.catalogue import CATALOGUE
+from bench.data.datasets import CATALOGUE
 from bench.data.lists.class_names import class_table, names_sha256, read_class_names
+from bench.data.lists.class_texts import texts_of
 from bench.data.lists.clip_lists import ClipList, ListEntry, list_text, read_list
 from bench.data.lists.clips_ref import ClipsRef
 from bench.data.lists.dataset_config import DatasetConfig
-from bench.data.lists.label_choice import LabelChoice, official_names, styled
+from bench.data.lists.label_choice import LabelChoice, official_names
 from bench.data.lists.sources import DatasetSource, MissingDataError
 from bench.data.official.manifest import Manifest, ManifestRow
 from bench.ground.errors import DataError
 from tests.bench.data import official_folders as official
+from tests.released import REASON, released_folder
 
 FOLDERS = ("kick", "kick_ball", "run", "sword")
 """In the order of the labels; the label file has the first two the other way round."""
@@ -81,8 +82,8 @@ def test_two_labels_of_one_class_are_refused() -> None:
     ],
 )
 def test_spaced_names_take_camel_case_apart(raw: str, spaced: str) -> None:
-    assert styled([raw], "spaced") == (spaced,)
-    assert styled([raw], "raw") == (raw,)
+    assert texts_of("spaced", "hmdb51", [raw]) == (spaced,)
+    assert texts_of("raw", "hmdb51", [raw]) == (raw,)
 
 
 @pytest.fixture
@@ -151,7 +152,7 @@ def test_names_that_are_made_from_the_annotations_are_official(
 def test_spaced_names_are_another_list_and_say_so(released: DatasetConfig, tmp_path: Path) -> None:
     camel = ("KickBall", "Kick", "Run", "Sword")
     Path(released.labels["all"]).write_bytes(class_table(camel))
-    spaced = released.model_copy(update={"class_name_style": "spaced"})
+    spaced = released.model_copy(update={"class_texts": "spaced"})
     paper = reference(spaced, tmp_path / "cache")
     assert read_class_names(Path(paper.class_file)) == ("Kick Ball", "Kick", "Run", "Sword")
     assert paper.labels == "paper, spaced"
@@ -185,11 +186,11 @@ def test_a_plan_without_data_tells_the_choices_apart() -> None:
     assert absent("official").identity() != absent("paper").identity()
 
 
-RELEASED = os.environ.get("BENCH_RELEASED", "")
+RELEASED = str(released_folder() or "")
 _GRAMMAR = re.compile(r"_[fulh]_(?:cm|nm)_np\d+_(?:fr|ba|le|ri)_(?:goo|med|bad)_\d+\.avi$")
 
 
-@pytest.mark.skipif(not RELEASED, reason="BENCH_RELEASED names no copy of the released lists")
+@pytest.mark.skipif(not RELEASED, reason=REASON)
 @pytest.mark.parametrize(
     ("clip_list", "labels", "moved"),
     [

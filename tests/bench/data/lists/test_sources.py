@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.data.datasets.catalogue import CATALOGUE
+from bench.data.datasets import CATALOGUE
 from bench.data.lists.class_names import class_table, names_sha256
 from bench.data.lists.clip_lists import load_clips
 from bench.data.lists.dataset_config import DatasetConfig

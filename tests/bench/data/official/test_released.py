@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from bench.data.datasets.catalogue import CATALOGUE
+from bench.data.datasets import CATALOGUE
 from bench.data.lists.class_names import name_key, read_class_names
 from bench.data.lists.clip_lists import check_disjoint, read_list
 from bench.data.lists.clips_ref import ClipsRef
@@ -20,15 +19,19 @@ from bench.data.lists.expected_counts import expected_classes, expected_clips
 from bench.data.lists.name_conflicts import audit_list
 from bench.data.lists.sources import DatasetSource
 from bench.data.official.manifest import Manifest, ManifestRow
-from bench.data.official.released import RELEASED as RELEASED_FILES
 from bench.data.official.released import find_released, released_paths
 from bench.planning.load_config import load_config
+from tests.released import REASON, released_folder
 
-RELEASED = os.environ.get("BENCH_RELEASED", "")
-pytestmark = pytest.mark.skipif(
-    not RELEASED, reason="BENCH_RELEASED names no copy of the released lists"
-)
+RELEASED = str(released_folder() or "")
+pytestmark = pytest.mark.skipif(not RELEASED, reason=REASON)
+RELEASED_DATASETS = [name for name, spec in CATALOGUE.items() if spec.released]
 NOT_RELEASED = {("kinetics400", "train")}
+
+
+@pytest.fixture(autouse=True)
+def released(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCH_RELEASED", RELEASED)
 
 
 def _references(tmp_path: Path, dataset: str) -> dict[str, ClipsRef]:
@@ -56,7 +59,7 @@ def test_every_file_of_the_release_can_be_read() -> None:
 
 def test_every_file_of_the_release_is_a_named_list_of_a_dataset(tmp_path: Path) -> None:
     folder = Path(RELEASED)
-    named = [paths for dataset in RELEASED_FILES for paths in released_paths(dataset, RELEASED)]
+    named = [paths for dataset in RELEASED_DATASETS for paths in released_paths(dataset, RELEASED)]
     assert sorted(file for paths in named for file in paths.values()) == sorted(
         str(path)
         for path in [*(folder / "datasets_splits").rglob("*.txt"), *(folder / "labels").iterdir()]

@@ -5,16 +5,13 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from bench.planning.load_config import load_config
 from bench.upkeep.audits.dataset_audit import DatasetAudit, audit_dataset
+from tests.released import REASON, released_folder
 
-pytestmark = pytest.mark.skipif(
-    not os.environ.get("BENCH_RELEASED"), reason="BENCH_RELEASED names no copy of the release"
-)
+pytestmark = pytest.mark.skipif(released_folder() is None, reason=REASON)
 
 MISNAMED = {
     "val1": 120,
@@ -44,6 +41,7 @@ def audits(tmp_path_factory: pytest.TempPathFactory) -> dict[str, DatasetAudit]:
     place = tmp_path_factory.mktemp("audit")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BENCH_DATA", str(place / "nowhere"))
+        patch.setenv("BENCH_RELEASED", str(released_folder()))
         config = load_config("paper", {"cache": str(place / "cache")})
     names = ("kinetics400", "kinetics600", "hmdb51", "ucf101", "ssv2")
     return {name: audit_dataset(config, name) for name in names}

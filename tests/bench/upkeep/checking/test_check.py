@@ -266,7 +266,7 @@ def test_names_that_do_not_exist(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "check", "hmdb15"]) == 2
     assert capsys.readouterr().err.startswith(
         "bench: there is no dataset, folder or list 'hmdb15'; did you mean 'hmdb51'?\n"
-        "  allowed: a folder, a list file, or one of: kinetics400, "
+        "  allowed: a folder, a list file, or one of: hmdb51, "
     )
 
 

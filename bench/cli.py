@@ -34,6 +34,7 @@ VERBS = {
     "checkpoint": "what a checkpoint file is; nothing in it is executed",
     "new-method": "write the start of an adapter, with its test",
     "check-method": "does an adapter, a plug-in's included, keep the contract",
+    "schema": "the JSON schema of records, plan files and configurations",
     "data": "prepare, check and look at data",
     "doctor": "is this machine ready, and if not, what mends it",
 }

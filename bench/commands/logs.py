@@ -20,7 +20,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the log of an attempt and how it ended."""
     from bench.ground.errors import DataError, unknown_name
     from bench.running.job_views import find_run, job_by_prefix
-    from results.run.store import LOG
+    from results.run.layout import LOG
 
     store = find_run(args.run)
     key = job_by_prefix(store, args.job)

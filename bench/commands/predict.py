@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bench.ground.errors import DataError, UsageError, unknown_name
 from bench.ground.extensions import load_plugins
+from results.run.layout import CHECKPOINT, JOB, JOBS
 
 if TYPE_CHECKING:
     from bench.engine.scoring.prediction import Prediction, Predictions, Predictor
@@ -70,7 +71,7 @@ def _class_names(args: argparse.Namespace) -> tuple[str, ...]:
 def _predictor(args: argparse.Namespace) -> Predictor:
     if args.run is not None:
         return _of_training(args, _job_folder(args.run))
-    beside = None if args.checkpoint is None else args.checkpoint.parent / "job.json"
+    beside = None if args.checkpoint is None else args.checkpoint.parent / JOB
     if beside is not None and beside.is_file():
         return _of_training(args, args.checkpoint.parent)
     return _of_config(args)
@@ -96,9 +97,9 @@ def _job_folder(text: str) -> Path:
         DataError: There is no such job, or several.
     """
     run, key = Path(text).parent, Path(text).name
-    if run.name == "jobs":
+    if run.name == JOBS:
         run = run.parent
-    found = [place for place in sorted(run.glob("jobs/*")) if (place / "job.json").is_file()]
+    found = [place for place in sorted(run.glob(f"{JOBS}/*")) if (place / JOB).is_file()]
     if not found:
         whole = any(Path(text).glob("jobs/*/job.json"))
         raise DataError(
@@ -111,9 +112,9 @@ def _job_folder(text: str) -> Path:
     if len(matching) != 1:
         from bench.planning.jobs import job_name, load_job
 
-        trainings = [place for place in found if (place / "checkpoint.safetensors").is_file()]
+        trainings = [place for place in found if (place / CHECKPOINT).is_file()]
         shown = sorted(
-            (job_name(load_job(place / "job.json")), place.name[:8])
+            (job_name(load_job(place / JOB)), place.name[:8])
             for place in trainings
             if place in matching or not matching
         )

@@ -25,12 +25,13 @@ def run(args: argparse.Namespace) -> int:
     from bench.running.job_views import find_run
     from reports.formats import EXTENSIONS
     from reports.render import write_report
+    from results.run.layout import REPORT
 
     broken = load_plugins(args.plugin)
     if broken:
         raise UsageError("\n".join(map(str, broken)), next_step="fix the file, or leave it out")
     folders = [find_run(name, "bench report RUN").folder for name in args.runs or [None]]
-    out = Path(args.out) if args.out else folders[0] / "report"
+    out = Path(args.out) if args.out else folders[0] / REPORT
     formats = tuple(filter(None, map(str.strip, args.formats.split(","))))
     if not formats:
         raise UsageError("--formats names no format", allowed=", ".join(EXTENSIONS.names()))

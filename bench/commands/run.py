@@ -197,9 +197,10 @@ def _conclude(plan: Plan, store: RunStore, outcome: RunOutcome) -> int:
 def _report(folder: Path) -> bool:
     """Write the report of what is there; True if that did not work."""
     from reports.render import write_report
+    from results.run.layout import REPORT
 
     try:
-        written = write_report([folder], folder / "report")
+        written = write_report([folder], folder / REPORT)
     except BenchError as error:
         print(f"bench: the report could not be written: {error}", file=sys.stderr)
         return True

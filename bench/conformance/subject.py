@@ -16,6 +16,7 @@ from bench.engine import checkpoint
 from bench.ground.errors import BenchError
 from bench.ground.seeds import derive_seed, seed_everything
 from methods.base import Method
+from results.run.layout import CHECKPOINT
 
 CLIP_CONFIG: dict[str, Any] = {
     "embed_dim": 64,
@@ -124,7 +125,7 @@ class Subject:
         method = self.build(seed=seed)
         buffers = checkpoint.snapshot_buffers(method)
         move(method)
-        path = self.folder / checkpoint.WEIGHTS
+        path = self.folder / CHECKPOINT
         checkpoint.save_weights(method, checkpoint.changed_names(method, buffers, ()), path)
         return method, path
 

@@ -25,8 +25,6 @@ from bench.ground.errors import WeightsError
 from bench.ground.files import write_atomically
 from methods.base import KeyReport, Method
 
-WEIGHTS = "checkpoint.safetensors"
-STATE = "state.safetensors"
 STATE_FORMAT = 1
 NOTE = "trained"
 """Name of the checkpoint's metadata."""

@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 from bench.ground.files import write_atomically
+from results.run.layout import PROGRESS
 
-PROGRESS = "progress.json"
 INTERVAL = 1.0
 """Seconds between two writes, at least."""
 

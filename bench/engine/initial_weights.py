@@ -15,6 +15,7 @@ from bench.engine.build import parent_checkpoint
 from bench.ground.errors import WeightsError
 from bench.planning.jobs import EvaluateJob, ReleasedRef, TrainJob
 from methods.base import KeyReport, Method
+from results.run.layout import CHECKPOINT
 
 _log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ def inherit(method: Method, job: TrainJob, parents: Mapping[str, Path]) -> tuple
         WeightsError: The checkpoint is missing, does not fit, or is not the planned file.
     """
     if job.parent is not None:
-        source = parent_checkpoint(parents, job.parent, checkpoint.WEIGHTS)
+        source = parent_checkpoint(parents, job.parent, CHECKPOINT)
         return checkpoint.start_from(method, source).matched
     if job.released is None:
         return ()
@@ -52,7 +53,7 @@ def fill_for_scoring(method: Method, job: EvaluateJob, parents: Mapping[str, Pat
             not the planned file.
     """
     if job.parent is not None:
-        source = parent_checkpoint(parents, job.parent, checkpoint.WEIGHTS)
+        source = parent_checkpoint(parents, job.parent, CHECKPOINT)
         checkpoint.load_weights(method, source)
     elif job.released is not None:
         report = _fill(method, job.released, scored=True)

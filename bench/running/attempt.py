@@ -18,7 +18,7 @@ from pathlib import Path
 
 from bench.ground import locks
 from bench.ground.files import write_atomically
-from results.run.store import EXIT, LOCK, LOG
+from results.run.layout import EXIT, LOCK, LOG
 
 LOCK_WAIT_S = 2.0
 LOCK_TAKEN = 73

@@ -9,9 +9,10 @@ from typing import Literal
 from bench.ground.errors import DataError, UsageError, nearest
 from bench.ground.locks import Holder
 from bench.planning.jobs import EvaluateJob, TrainJob, load_job
-from results.run.plan_file import PLAN_NAME, PlanFile, PlannedTrial
+from results.run.layout import JOB, PLAN
+from results.run.plan_file import PlanFile, PlannedTrial
 from results.run.records import EvaluationRecord, Failure, TrainRecord
-from results.run.store import JOB, RunStore
+from results.run.store import RunStore
 
 RUNS = Path("runs")
 State = Literal["done", "running", "failed", "missing"]
@@ -50,17 +51,17 @@ def find_run(given: str | None, flag: str = "--run DIR") -> RunStore:
     """
     if given is not None:
         for folder in (Path(given), RUNS / given):
-            if (folder / PLAN_NAME).is_file():
+            if (folder / PLAN).is_file():
                 return RunStore(folder)
-        names = [path.parent.name for path in RUNS.glob(f"*/{PLAN_NAME}")]
+        names = [path.parent.name for path in RUNS.glob(f"*/{PLAN}")]
         guess = nearest(Path(given).name, names)
-        there = "it has no " + PLAN_NAME if Path(given).is_dir() else "there is no such folder"
+        there = "it has no " + PLAN if Path(given).is_dir() else "there is no such folder"
         raise DataError(
             f"{given} is no run folder: {there}"
             + (f"; did you mean '{RUNS / guess}'?" if guess else ""),
             next_step="make one with: bench run --all",
         )
-    found = sorted(RUNS.glob(f"*/{PLAN_NAME}"), key=lambda path: path.stat().st_mtime)
+    found = sorted(RUNS.glob(f"*/{PLAN}"), key=lambda path: path.stat().st_mtime)
     if not found:
         raise DataError(
             f"no run under {RUNS.absolute()}",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from bench.planning.jobs import EvaluateJob, TrainJob, job_name
 from bench.planning.plan import Plan
 from bench.running.run_events import Listener, RunProgress, Verdict
+from results.run.layout import PROGRESS
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -130,7 +131,7 @@ def left_text(seconds: float | None) -> str:
 def heartbeat(job_folder: Path) -> str:
     """How far a running job is, from the ``progress.json`` that it writes; may be empty."""
     try:
-        facts = json.loads((job_folder / "progress.json").read_bytes())
+        facts = json.loads((job_folder / PROGRESS).read_bytes())
     except (OSError, ValueError):
         return ""
     age = time.time() - facts.pop("time", time.time())

@@ -20,14 +20,14 @@ from bench.running.attempt import LOCK_TAKEN
 from bench.running.job_states import JobState, Rerun, described, finished, job_states, records_of
 from bench.running.launchers.base import Attempt, Ended, Launcher
 from bench.running.run_events import AttemptLimits, Listener, RunOutcome, RunProgress
+from results.run.layout import HANDLE, JOB, LOG, PROGRESS
 from results.run.records import Failure
-from results.run.store import HANDLE, JOB, LOG, LaunchHandle, RunStore
+from results.run.store import LaunchHandle, RunStore
 
 RETRIES = 2
 """Further attempts at a job that was killed or lost; a job that failed by itself is not retried."""
 BACKOFF_S = 0.5
 POLL_S = 0.2
-PROGRESS = "progress.json"
 LOG_TAIL = 4000
 
 

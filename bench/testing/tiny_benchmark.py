@@ -15,6 +15,7 @@ import numpy as np
 from bench.cli import main
 from bench.data.mini_world.encode import write_video
 from bench.planning.load_config import CONFIGS
+from results.run.layout import REPORT
 
 CLASSES = ("a red square", "a green square", "a blue square")
 
@@ -93,7 +94,7 @@ class TinyBenchmark:
 
     def numbers(self) -> list[dict[str, str]]:
         """The rows of the run's ``results.csv``: one row per number."""
-        table = (self.run_folder / "report" / "results.csv").read_text(encoding="utf-8")
+        table = (self.run_folder / REPORT / "results.csv").read_text(encoding="utf-8")
         return list(csv.DictReader(io.StringIO(table)))
 
 

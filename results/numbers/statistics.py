@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
 
 Z95 = 1.959964
-_T95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
-"""Two-sided 95 % points of Student's t, 1 to 10 degrees of freedom; beyond, ``_t95`` expands."""
 
 
 def mean(values: Sequence[float]) -> float:
@@ -79,10 +78,12 @@ def wilson(percent: float, n: float) -> tuple[float, float]:
     return max(0.0, min(low, percent)), min(100.0, max(high, percent))
 
 
+@cache
 def _t95(degrees: int) -> float:
-    if degrees <= len(_T95):
-        return _T95[degrees - 1]
-    return Z95 + (Z95**3 + Z95) / (4 * degrees)
+    """Two-sided 95 % point of Student's t."""
+    from scipy.stats import t
+
+    return float(t.ppf(0.975, degrees))
 
 
 def member_half_width(values: Sequence[float]) -> float:

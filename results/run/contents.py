@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from bench.ground.errors import DataError
+from results.run.layout import FAILURE, RESULT, job_folder
 from results.run.plan_file import PlanFile, load_plan
 from results.run.ranks import ranks
 from results.run.records import EvaluationRecord, Failure, RecordAdapter, TrainRecord
@@ -38,7 +39,7 @@ class Run:
 
     def job_folder(self, key: str) -> Path:
         """Where a job's record and scores lie."""
-        return self.folder / "jobs" / key
+        return job_folder(self.folder, key)
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def load_run(folder: Path) -> Run:
     failures: dict[str, Failure] = {}
     keys = [t.evaluation for t in plan.trials] + [t.training for t in plan.trials if t.training]
     for key in dict.fromkeys(keys):
-        outcome = _read_job(folder / "jobs" / key, key)
+        outcome = _read_job(job_folder(folder, key), key)
         if isinstance(outcome, Failure):
             failures[key] = outcome
         elif outcome is not None:
@@ -76,8 +77,8 @@ def load_run(folder: Path) -> Run:
 
 
 def _read_job(folder: Path, key: str) -> TrainRecord | EvaluationRecord | Failure | None:
-    result = folder / "result.json"
-    failure = folder / "failure.json"
+    result = folder / RESULT
+    failure = folder / FAILURE
     try:
         if result.is_file():
             return RecordAdapter.validate_json(result.read_bytes())

@@ -15,9 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bench.ground.errors import DataError
 from bench.ground.files import write_atomically
+from results.run.layout import PLAN
 
 PLAN_VERSION = 1
-PLAN_NAME = "plan.json"
 
 
 class _Frozen(BaseModel):
@@ -137,7 +137,7 @@ def write_plan(plan: PlanFile, run: Path) -> Path:
     Returns:
         The written file.
     """
-    target = run / PLAN_NAME
+    target = run / PLAN
     write_atomically(target, plan.model_dump_json(indent=1))
     return target
 
@@ -148,12 +148,12 @@ def load_plan(run: Path) -> PlanFile:
     Raises:
         DataError: There is no plan, or it is no plan of a version this program reads.
     """
-    path = run / PLAN_NAME
+    path = run / PLAN
     try:
         return PlanFile.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         raise DataError(
-            f"{run} is not a run folder: it has no {PLAN_NAME}",
+            f"{run} is not a run folder: it has no {PLAN}",
             next_step="name a folder under runs/, or make one with: bench run",
         ) from None
     except ValidationError as error:

@@ -1,7 +1,6 @@
 """A run folder: its plan, its jobs' records and failures, and what is running in it now.
 
-``runs/<name>/jobs/<key>/`` holds ``job.json``, then ``result.json`` or ``failure.json``, the lock
-of whoever runs it, and ``attempts/<n>/`` with ``log.txt`` and ``exit.json``. A result is valid when
+The names are those of ``results.run.layout``. A result is valid when
 it reads as a record of that very key; nothing else makes a job done.
 """
 
@@ -21,17 +20,23 @@ from pydantic import ValidationError
 from bench.ground import locks
 from bench.ground.errors import BenchError
 from bench.ground.files import write_atomically
-from results.run.plan_file import PLAN_NAME, PlanFile, load_plan, write_plan
+from results.run.layout import (
+    ATTEMPTS,
+    EXIT,
+    FAILURE,
+    HANDLE,
+    JOB,
+    JOBS,
+    LOCK,
+    PLAN,
+    PREVIOUS_RESULT,
+    RESULT,
+    SCHEDULER_LOCK,
+)
+from results.run.plan_file import PlanFile, load_plan, write_plan
 from results.run.records import EvaluationRecord, Failure, RecordAdapter, TrainRecord
 
-JOB = "job.json"
-RESULT = "result.json"
-FAILURE = "failure.json"
-LOCK = "lock"
-LOG = "log.txt"
-EXIT = "exit.json"
-HANDLE = "handle.json"
-_KEPT = (JOB, LOCK, "attempts", "result.previous.json")
+_KEPT = (JOB, LOCK, ATTEMPTS, PREVIOUS_RESULT)
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ class RunStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.jobs = folder / "jobs"
+        self.jobs = folder / JOBS
 
     def job_folder(self, key: str) -> Path:
         """Where everything about a job lies."""
@@ -64,7 +69,7 @@ class RunStore:
 
     def has_plan(self) -> bool:
         """Whether anything was ever planned here."""
-        return (self.folder / PLAN_NAME).is_file()
+        return (self.folder / PLAN).is_file()
 
     def plan(self) -> PlanFile:
         """The plan of the run.
@@ -133,7 +138,7 @@ class RunStore:
             return
         with writing(self.folder):
             if (folder / RESULT).is_file():
-                (folder / RESULT).replace(folder / "result.previous.json")
+                (folder / RESULT).replace(folder / PREVIOUS_RESULT)
             for item in folder.iterdir():
                 if item.name in _KEPT:
                     continue
@@ -148,7 +153,7 @@ class RunStore:
 
     def attempts(self, key: str) -> list[Path]:
         """Folders of a job's attempts, the first one first."""
-        folder = self.job_folder(key) / "attempts"
+        folder = self.job_folder(key) / ATTEMPTS
         if not folder.is_dir():
             return []
         return sorted(
@@ -160,7 +165,7 @@ class RunStore:
         """Make the folder of a job's next attempt."""
         earlier = self.attempts(key)
         number = int(earlier[-1].name) + 1 if earlier else 1
-        folder = self.job_folder(key) / "attempts" / str(number)
+        folder = self.job_folder(key) / ATTEMPTS / str(number)
         with writing(self.folder):
             folder.mkdir(parents=True)
         return folder
@@ -197,7 +202,7 @@ class RunStore:
 
     def scheduler(self) -> locks.Holder | None:
         """Who runs jobs in this folder now, or None."""
-        return locks.holder(self.folder / ".scheduler.lock")
+        return locks.holder(self.folder / SCHEDULER_LOCK)
 
     @contextmanager
     def only_scheduler(self) -> Iterator[None]:
@@ -206,7 +211,7 @@ class RunStore:
         Raises:
             BenchError: Somebody else does, or the folder cannot be written to.
         """
-        path = self.folder / ".scheduler.lock"
+        path = self.folder / SCHEDULER_LOCK
         with writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             descriptor = locks.take(path)

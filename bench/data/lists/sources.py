@@ -188,6 +188,10 @@ class DatasetSource:
                 class_file, names = self._names_file(classes, right), right
         if clip_list in self.config.lists and classes not in self.config.labels:
             self._check_names(clip_list, classes, list_file, names)
+        # Lists are joined by the classes' names; what methods read comes last.
+        texts = texts_of(self.config.class_texts, self.spec.name, names)
+        if texts != names:
+            class_file, names = self._names_file(classes, texts), texts
         return ClipsRef(
             dataset=self.spec.name,
             root="" if self.root is None else str(self.root.absolute()),
@@ -243,9 +247,6 @@ class DatasetSource:
                 if not file.is_file():
                     raise self._missing_given(f"class list '{classes}'", "labels", classes, file)
                 names = read_class_names(file)
-            wanted = texts_of(self.config.class_texts, self.spec.name, names)
-            if wanted != names:
-                file, names = self._names_file(classes, wanted), wanted
             self._class_files[classes] = (file, names)
         return self._class_files[classes]
 

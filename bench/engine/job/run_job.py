@@ -12,14 +12,13 @@ import sys
 from enum import IntEnum
 from pathlib import Path
 
-from bench.engine.heartbeat import PROGRESS
 from bench.engine.stopping import Interrupted, StopRequest
 from bench.ground import locks
 from bench.ground.errors import BenchError
 from bench.ground.files import write_atomically
 from bench.planning.jobs import EvaluateJob, TrainJob, job_name, load_job
+from results.run.layout import FAILURE, LOCK, PROGRESS, RESULT
 from results.run.records import EvaluationRecord, Failure, RecordAdapter, TrainRecord
-from results.run.store import FAILURE, LOCK, RESULT
 
 _HEAVY = (
     "bench.data.pipelines.vificlip.frames",
@@ -155,7 +154,7 @@ def _execute(
 
 def _discard_state(folder: Path) -> None:
     """After the result is there, the saved state is of no use."""
-    from bench.engine.checkpoint import STATE
+    from results.run.layout import STATE
 
     (folder / STATE).unlink(missing_ok=True)
 

@@ -31,10 +31,10 @@ from bench.ground.files import write_atomically
 from bench.ground.seeds import derive_seed, seed_everything
 from bench.metrics import check_metrics, compute_metrics
 from bench.planning.jobs import EvaluateJob
+from results.run.layout import SCORES
 from results.run.ranks import ranks
 from results.run.records import BadClip, EvaluationRecord, Protocol
 
-SCORES = "scores.npz"
 VIEWS_A_PASS = 32
 """Views that go through the model at once; fixed, so that it is the same on every machine."""
 _PROMPTS_SHOWN = 3

@@ -17,7 +17,6 @@ from bench.clip.weights import file_sha256
 from bench.data.lists.clips import Clip, ClipSet
 from bench.data.lists.clips_ref import ClipsRef
 from bench.engine.build import build_method
-from bench.engine.checkpoint import WEIGHTS
 from bench.engine.heartbeat import Heartbeat
 from bench.engine.initial_weights import fill_for_scoring
 from bench.engine.precision import pick_device, resolve_precision
@@ -36,7 +35,7 @@ from bench.planning.jobs import (
 from bench.planning.plan import backbone_of
 from bench.planning.preprocessing import preprocessing_ref
 from bench.planning.row_facts import RowFacts, row_facts
-from results.run.store import JOB
+from results.run.layout import CHECKPOINT, JOB
 
 _CLIPS = ClipsRef(
     dataset="own videos",
@@ -130,10 +129,10 @@ def from_training(folder: Path) -> Predictor:
     released = job.released if isinstance(job, EvaluateJob) else None
     parents = {} if key is None else {key: folder.parent / key}
     for place in parents.values():
-        if not (place / WEIGHTS).is_file():
+        if not (place / CHECKPOINT).is_file():
             raise DataError(
                 "the training has left no checkpoint",
-                got=f"no {place / WEIGHTS}",
+                got=f"no {place / CHECKPOINT}",
                 next_step="bench run the training to its end",
             )
     found = EvaluateJob(**shared, clips=_CLIPS, parent=key, released=released, policy="exclude")

@@ -43,6 +43,7 @@ from bench.engine.training.usable_clips import Batches, Loader, UsableClips
 from bench.ground.errors import BenchError
 from bench.ground.seeds import derive_seed, seed_everything
 from bench.planning.jobs import TrainJob
+from results.run.layout import CHECKPOINT, STATE
 from results.run.records import BadClip, TrainRecord
 
 SAVE_SECONDS = "BENCH_SAVE_SECONDS"
@@ -159,7 +160,7 @@ class TrainingRun:
 
     def resume(self) -> None:
         """Take up the saved state of this very job, if there is one; call before ``train``."""
-        state = checkpoint.TrainingState.load(self.folder / checkpoint.STATE, self.job.key)
+        state = checkpoint.TrainingState.load(self.folder / STATE, self.job.key)
         if state is not None:
             done = state.progress
             state.restore(self.method, self.optimiser, optimised_names(self.method))
@@ -353,7 +354,7 @@ class TrainingRun:
             self._kept(),
             self.optimiser,
             optimised_names(self.method),
-        ).save(self.folder / checkpoint.STATE)
+        ).save(self.folder / STATE)
         self.saved = time.monotonic()
         if self.save_seconds > 0:
             taken = self.saved - started
@@ -362,7 +363,7 @@ class TrainingRun:
     def finish(self) -> TrainRecord:
         """Write the checkpoint and say what was done."""
         job, method = self.job, self.method
-        sha256 = checkpoint.save_weights(method, self._kept(), self.folder / checkpoint.WEIGHTS)
+        sha256 = checkpoint.save_weights(method, self._kept(), self.folder / CHECKPOINT)
         self.heartbeat.end()
         missing = 0 if job.policy == "error" else len(missing_clips(self.clips))
         counts = self.usable.bad.counts(missing)
@@ -372,7 +373,7 @@ class TrainingRun:
             key=job.key,
             method=job.method.row,
             adapter=job.method.adapter,
-            checkpoint=checkpoint.WEIGHTS,
+            checkpoint=CHECKPOINT,
             checkpoint_sha256=sha256,
             epochs=self.epochs,
             updates=self.at.updates,

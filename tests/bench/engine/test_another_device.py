@@ -12,15 +12,15 @@ from safetensors.torch import load_file
 from torch import nn
 
 from bench.conformance.pretended_device import ELSEWHERE, move, pretended_device
-from bench.engine import checkpoint
 from bench.engine.scoring import evaluate
-from bench.engine.scoring.evaluate import SCORES, run_evaluation
+from bench.engine.scoring.evaluate import run_evaluation
 from bench.engine.shortcuts import Shortcuts
 from bench.engine.stopping import Interrupted
 from bench.engine.training import optimiser, train
 from bench.engine.training.train import run_training
 from bench.planning.jobs import EvaluateJob, PreprocessingRef, TrainJob
 from methods.facts import CLIP
+from results.run.layout import CHECKPOINT, SCORES
 from tests.bench.engine.training.test_feature_training import PLAIN
 from tests.bench.engine.training.test_train import SMOOTH, StopAt
 from tests.bench.engine.world import World
@@ -59,7 +59,7 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Any:
 def trained(job: TrainJob, folder: Path, **more: Any) -> dict[str, torch.Tensor]:
     folder.mkdir(exist_ok=True)
     run_training(job, folder, {}, **more)
-    return load_file(folder / checkpoint.WEIGHTS)
+    return load_file(folder / CHECKPOINT)
 
 
 def assert_equal(found: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]) -> None:

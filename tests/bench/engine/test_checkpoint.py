@@ -7,7 +7,6 @@ import torch
 
 import methods
 from bench.engine.checkpoint import (
-    WEIGHTS,
     changed_names,
     load_weights,
     save_weights,
@@ -16,6 +15,7 @@ from bench.engine.checkpoint import (
 )
 from bench.ground.errors import WeightsError
 from methods.base import Method
+from results.run.layout import CHECKPOINT
 from tests.tiny_clip import tiny_clip
 
 
@@ -28,10 +28,10 @@ def test_round_trip_into_another_class_list(tmp_path: Path) -> None:
     with torch.no_grad():
         for parameter in trained.parameters():
             parameter.add_(0.1)
-    digest = save_weights(trained, trained.trainable_names(), tmp_path / WEIGHTS)
+    digest = save_weights(trained, trained.trainable_names(), tmp_path / CHECKPOINT)
     assert len(digest) == 64
     fresh = method(classes=("c", "d", "e"))
-    report = load_weights(fresh, tmp_path / WEIGHTS)
+    report = load_weights(fresh, tmp_path / CHECKPOINT)
     assert (
         str(report)
         == f"{len(trained.trainable_names())} matched, 0 missing, 0 unexpected, 0 ignored"
@@ -54,16 +54,16 @@ def test_changed_buffers_are_kept_and_class_buffers_are_not() -> None:
 def test_evaluation_wants_every_trained_tensor(tmp_path: Path) -> None:
     trained = method()
     names = trained.trainable_names()
-    save_weights(trained, names[2:], tmp_path / WEIGHTS)
+    save_weights(trained, names[2:], tmp_path / CHECKPOINT)
     with pytest.raises(WeightsError) as caught:
-        load_weights(method(), tmp_path / WEIGHTS)
+        load_weights(method(), tmp_path / CHECKPOINT)
     assert str(caught.value) == (
         "the checkpoint lacks 2 trained tensors of vifi-clip\n"
         f"  got:     {', '.join(sorted(names[:2]))}\n"
         "  allowed: a checkpoint of the same method with the same options\n"
         "  next:    train it again: bench run --rerun always"
     )
-    report = start_from(method(), tmp_path / WEIGHTS)
+    report = start_from(method(), tmp_path / CHECKPOINT)
     assert set(report.missing) == set(names[:2])
 
 
@@ -71,9 +71,9 @@ def test_a_tensor_without_a_place_or_of_another_shape_is_refused(tmp_path: Path)
     other = method()
     other.register_buffer("extra", torch.zeros(3))
     other.logit_scale = torch.nn.Parameter(torch.zeros(2))
-    save_weights(other, ["extra", "logit_scale"], tmp_path / WEIGHTS)
+    save_weights(other, ["extra", "logit_scale"], tmp_path / CHECKPOINT)
     with pytest.raises(WeightsError) as caught:
-        start_from(method(), tmp_path / WEIGHTS)
+        start_from(method(), tmp_path / CHECKPOINT)
     assert str(caught.value) == (
         "the checkpoint does not fit vifi-clip\n"
         "  got:     no place for extra, logit_scale [2] for []\n"
@@ -84,14 +84,14 @@ def test_a_tensor_without_a_place_or_of_another_shape_is_refused(tmp_path: Path)
 
 def test_absent_and_damaged_files(tmp_path: Path) -> None:
     with pytest.raises(WeightsError) as caught:
-        load_weights(method(), tmp_path / WEIGHTS)
+        load_weights(method(), tmp_path / CHECKPOINT)
     assert str(caught.value) == (
         "there is no checkpoint\n"
-        f"  got:     {tmp_path / WEIGHTS}\n"
+        f"  got:     {tmp_path / CHECKPOINT}\n"
         "  next:    run the training it belongs to: bench run --rerun missing"
     )
-    save_weights(method(), ["logit_scale"], tmp_path / WEIGHTS)
-    data = (tmp_path / WEIGHTS).read_bytes()
-    (tmp_path / WEIGHTS).write_bytes(data[:-2])
+    save_weights(method(), ["logit_scale"], tmp_path / CHECKPOINT)
+    data = (tmp_path / CHECKPOINT).read_bytes()
+    (tmp_path / CHECKPOINT).write_bytes(data[:-2])
     with pytest.raises(WeightsError, match="the checkpoint is damaged"):
-        load_weights(method(), tmp_path / WEIGHTS)
+        load_weights(method(), tmp_path / CHECKPOINT)

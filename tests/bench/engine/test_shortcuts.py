@@ -11,12 +11,12 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 import methods
-from bench.engine import checkpoint
 from bench.engine.scoring.evaluate import run_evaluation
 from bench.engine.shortcuts import Shortcuts
 from bench.engine.training.train import run_training
 from bench.ground.errors import UsageError
 from bench.ground.extensions import BUILT_IN
+from results.run.layout import CHECKPOINT
 from tests.bench.engine.world import World, frames_of
 from tests.tiny_clip import tiny_clip
 
@@ -100,7 +100,7 @@ def _trained_and_scored(
         job = world.train_job(adapter, **common)
         (folder / "train").mkdir(parents=True)
         run_training(job, folder / "train", {}, shortcuts=shortcuts)
-        weights = load_file(folder / "train" / checkpoint.WEIGHTS)
+        weights = load_file(folder / "train" / CHECKPOINT)
         parents = {job.key: folder / "train"}
     test = world.evaluate_job(adapter, parent=next(iter(parents), None), **common)
     (folder / "test").mkdir(parents=True)

@@ -18,8 +18,9 @@ from bench.ground import locks
 from bench.ground.errors import BenchError
 from bench.planning.plan import Plan
 from bench.running.scheduler import AttemptLimits, RunOutcome
+from results.run.layout import LOCK, LOG
 from results.run.records import Failure
-from results.run.store import LOCK, LOG, RunStore
+from results.run.store import RunStore
 from tests.bench import scripted_run
 from tests.bench.scripted_run import DEFAULT, keys_by_name, small_plan, write_scripts
 from tests.places import ROOT

@@ -12,6 +12,7 @@ from bench.ground.errors import WeightsError
 from methods.checkpoints.identify import groups, identify
 from methods.checkpoints.layouts import sizes_of
 from methods.parity.golden_case import Golden, load_goldens
+from results.run.layout import CHECKPOINT
 from tests.tiny_clip import tiny_clip
 
 CASES = {golden.name: golden for golden in load_goldens()}
@@ -91,7 +92,7 @@ def test_an_unknown_file_has_no_method(tmp_path: Path) -> None:
 
 def test_a_checkpoint_of_our_own_says_so(tmp_path: Path) -> None:
     made = methods.create("clip-text-ft", clip=tiny_clip(), class_names=["a"], num_frames=2)
-    path = tmp_path / checkpoint.WEIGHTS
+    path = tmp_path / CHECKPOINT
     checkpoint.save_weights(made, made.trainable_names(), path)
     found = identify(path)
     assert (found.method, found.trained_here) == ("clip-text-ft", True)

@@ -88,7 +88,7 @@ def test_wilson_refuses_no_clips() -> None:
 
 def test_member_half_width_uses_student_t() -> None:
     assert statistics.member_half_width([50.0]) == 0.0
-    expected = 4.303 * 1.0 / math.sqrt(3)
+    expected = 4.30265273 * 1.0 / math.sqrt(3)
     assert statistics.member_half_width([49.0, 50.0, 51.0]) == pytest.approx(expected)
     many = [float(i % 2) for i in range(40)]
     spread = statistics.std(many)
@@ -135,3 +135,12 @@ def test_interval_contains_its_mean_and_seeds_only_widen_it(
     low, high = statistics.interval(percent, error, n, seeds)
     plain_low, plain_high = statistics.interval(percent, error, n)
     assert 0 <= low <= plain_low <= percent <= plain_high <= high <= 100
+
+
+@pytest.mark.parametrize(("members", "t"), [(2, 12.7062047), (12, 2.2009852), (31, 2.0422725)])
+def test_intervals_over_members_use_students_t(members: int, t: float) -> None:
+    """Two-sided 95 % points for 1, 11 and 30 degrees of freedom, as tables print them."""
+    values = [float(number % 2) for number in range(members)]
+    spread = statistics.std(values)
+    assert spread is not None
+    assert statistics.member_half_width(values) == pytest.approx(t * spread / members**0.5, 1e-6)

@@ -28,7 +28,7 @@ from bench.ground.locks import Holder
 from bench.ground.safe_path import command_of
 from bench.running.launchers.base import Attempt, Ended, Handle, LaunchOptions
 from bench.running.launchers.local import strays, warm
-from results.run.store import EXIT, LOCK
+from results.run.layout import EXIT, LOCK
 
 POLL_S = 0.1
 DEATHS_ALLOWED = 3

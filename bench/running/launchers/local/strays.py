@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.ground import locks
 from bench.running.attempt import TAG
-from results.run.store import LOCK
+from results.run.layout import LOCK
 
 
 def left_behind(folder: Path, leader: locks.Holder | None) -> list[int]:

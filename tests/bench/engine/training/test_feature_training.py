@@ -16,7 +16,6 @@ from torch import Tensor
 from bench.data.kept import decoded_clips
 from bench.data.video import decode
 from bench.data.video.decode import DecodeError, Video, open_video
-from bench.engine import checkpoint
 from bench.engine.build import build_method
 from bench.engine.shortcuts import Shortcuts
 from bench.engine.stopping import Interrupted, StopRequest
@@ -25,6 +24,7 @@ from bench.engine.training.feature_training import KEPT, may_train_on_features
 from bench.engine.training.train import run_training
 from bench.planning.jobs import PreprocessingRef, TrainJob
 from methods.facts import CLIP
+from results.run.layout import CHECKPOINT
 from results.run.records import TrainRecord
 from tests.bench.engine.world import CLASSES, CLIPS_A_CLASS, World, make_world
 
@@ -57,7 +57,7 @@ def job_of(world: World, cache: Path | None, **changes: Any) -> TrainJob:
 def run(job: TrainJob, folder: Path, **more: Any) -> tuple[TrainRecord, dict[str, Tensor]]:
     folder.mkdir(exist_ok=True)
     record = run_training(job, folder, {}, **more)
-    return record, load_file(folder / checkpoint.WEIGHTS)
+    return record, load_file(folder / CHECKPOINT)
 
 
 def assert_equal(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:

@@ -29,6 +29,7 @@ from bench.engine.training.train import TrainingError, run_training
 from bench.ground.errors import DataError
 from bench.ground.seeds import derive_seed
 from bench.planning.jobs import TrainJob
+from results.run.layout import CHECKPOINT, STATE
 from tests.bench.engine.world import CLIPS_A_CLASS, World, make_world
 
 # With a large eps AdamW moves in proportion to the gradient, so that rounding stays rounding.
@@ -49,7 +50,7 @@ class StopAt(StopRequest):
 
 
 def weights(folder: Path) -> dict[str, Tensor]:
-    return load_file(folder / checkpoint.WEIGHTS)
+    return load_file(folder / CHECKPOINT)
 
 
 def assert_close(found: dict[str, Tensor], expected: dict[str, Tensor], tolerance: float) -> None:
@@ -169,8 +170,8 @@ def test_a_stopped_training_goes_on_to_the_same_bits(
     job = world.train_job()
     with pytest.raises(Interrupted):
         run_training(job, folder, {}, stop=StopAt(looks))
-    assert not (folder / checkpoint.WEIGHTS).exists()
-    assert (folder / checkpoint.STATE).exists()
+    assert not (folder / CHECKPOINT).exists()
+    assert (folder / STATE).exists()
     record = run_training(job, folder, {})
     assert record.checkpoint_sha256 == whole
     assert (record.updates, record.clips_seen) == (6, 48)
@@ -188,8 +189,8 @@ def test_a_killed_training_goes_on_to_the_same_bits(
         run_training(job, folder, {})
         os._exit(0)
     assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
-    assert sorted(path.name for path in folder.glob("*.safetensors")) == [checkpoint.STATE]
-    state = checkpoint.TrainingState.load(folder / checkpoint.STATE, job.key)
+    assert sorted(path.name for path in folder.glob("*.safetensors")) == [STATE]
+    state = checkpoint.TrainingState.load(folder / STATE, job.key)
     assert state is not None
     assert state.progress.updates == saves
     assert run_training(job, folder, {}).checkpoint_sha256 == whole
@@ -223,7 +224,7 @@ def test_a_damaged_state_starts_anew(
     job = world.train_job()
     with pytest.raises(Interrupted):
         run_training(job, folder, {}, stop=StopAt(7))
-    path = folder / checkpoint.STATE
+    path = folder / STATE
     path.write_bytes(path.read_bytes()[:5000])
     assert run_training(job, folder, {}).checkpoint_sha256 == whole
     assert "cannot be used, training starts from the beginning" in caplog.text

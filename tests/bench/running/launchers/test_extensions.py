@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from bench.testing import tiny_benchmark
-from results.run.store import HANDLE, RunStore
+from results.run.layout import HANDLE
+from results.run.store import RunStore
 from tests.places import ROOT
 
 EXAMPLE = ROOT / "docs" / "examples" / "one_process.py"

@@ -19,7 +19,8 @@ from bench.running import launchers
 from bench.running.launchers.base import Attempt, Ended
 from bench.running.launchers.local import LAUNCHER
 from bench.running.launchers.local.launcher import LocalLauncher, LocalOptions
-from results.run.store import LOCK, RunStore
+from results.run.layout import LOCK
+from results.run.store import RunStore
 
 Start = Callable[..., Attempt]
 PATIENCE_S = 30.0

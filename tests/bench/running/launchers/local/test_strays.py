@@ -13,7 +13,7 @@ import pytest
 from bench.ground import locks
 from bench.ground.locks import Holder
 from bench.running.launchers.local.strays import left_behind
-from results.run.store import LOCK
+from results.run.layout import LOCK
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.clip.backbone_ref import BackboneRef
+from bench.clip.finite import require_finite
 from bench.clip.weights import (
     OPENAI_RELEASES,
     WeightsFile,
@@ -216,6 +217,9 @@ def _clip_tensors(state: Mapping[str, Tensor], config: Mapping[str, Any]) -> dic
             tensors = expand_token_rows(tensors, vocabulary)
         except ValueError as error:
             raise WeightsError(f"the token rows do not fit: {error}") from error
+    scale = tensors.get("logit_scale")
+    if scale is not None and scale.shape == (1,):
+        tensors["logit_scale"] = scale[0]  # sharded trainings keep it as a vector
     return {
         name: tensor.to(torch.float32) if tensor.is_floating_point() else tensor
         for name, tensor in tensors.items()
@@ -231,6 +235,7 @@ def _fill(model: nn.Module, tensors: Mapping[str, Tensor], *, path: Path, name: 
             got="; ".join(problems),
             next_step="name the model that the file was made for in backbone.model",
         )
+    require_finite(tensors, source=path.name)
     model.load_state_dict(tensors, assign=True)
     # The mask is in no file, so it is still on ``meta``.
     model.attn_mask = causal_mask(len(model.get_parameter("positional_embedding")))

@@ -18,9 +18,10 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from bench.clip.finite import require_finite
 from bench.ground.errors import WeightsError
 from bench.ground.files import write_atomically
 from methods.base import KeyReport, Method
@@ -131,6 +132,8 @@ def _fill(method: Method, tensors: Mapping[str, Tensor]) -> KeyReport:
             allowed="tensors with the names and shapes of the method",
             next_step="use a checkpoint of the same backbone, method and options",
         )
+    weights = {name: t for name, t in tensors.items() if isinstance(places[name], nn.Parameter)}
+    require_finite(weights, source="the checkpoint")
     with torch.no_grad():
         for name, tensor in tensors.items():
             places[name].copy_(tensor)

@@ -22,12 +22,12 @@ import methods
 from bench.clip import build_clip
 from bench.clip.inert_pickle import Inert
 from bench.clip.weights import WeightsFile, file_sha256, read_weights, state_dict_of
+from bench.clip.wrappers import unwrap
 from bench.ground.errors import BenchError, WeightsError
 from methods.base import KeyReport, Method
 from methods.checkpoints import layouts as signatures
 from methods.checkpoints.layouts import Sizes
 
-CONTAINERS = ("model", "state_dict", "model_state_dict")
 TRAINED = "trained"
 """Metadata entry of the checkpoints that this project's trainings write."""
 
@@ -46,7 +46,7 @@ class Identity:
         layout: ``torch``, ``torchscript`` or ``safetensors``.
         container: Key that holds the tensors, '' where they are at the top.
         beside: Other keys at the top.
-        prefix: What was taken off every name: ``module.`` or ''.
+        prefix: What was taken off every name: ``module.``, ``_orig_mod.`` and the like, or ''.
         tensors: Number of tensors.
         parameters: Number of values in them.
         method: Adapter it belongs to, or None.
@@ -85,10 +85,8 @@ def identify(path: Path) -> Identity:
         WeightsError: Missing, truncated, no checkpoint, or with code in its pickle.
     """
     file = read_weights(path)
-    tensors = state_dict_of(file.content, CONTAINERS, source=path.name)
-    container = next((key for key in CONTAINERS if isinstance(file.content.get(key), Mapping)), "")
-    inner = file.content[container] if container else file.content
-    names = [name for name, value in inner.items() if isinstance(value, Tensor)]
+    tensors = state_dict_of(file.content, source=path.name)
+    unwrapped = unwrap(file.content, source=path.name)
     note = _note(file)
     around = _with_fusion(tensors, file.content)
     method = note or signatures.method_of(around, file.content)
@@ -98,9 +96,9 @@ def identify(path: Path) -> Identity:
         sha256=file_sha256(path),
         bytes=path.stat().st_size,
         layout=file.layout,
-        container=container,
-        beside=tuple(str(key) for key in file.content if key != container) if container else (),
-        prefix="module." if all(name.startswith("module.") for name in names) else "",
+        container=unwrapped.container,
+        beside=_beside(file.content, unwrapped.container.split(".")[0]),
+        prefix=unwrapped.prefix,
         tensors=len(tensors),
         parameters=sum(value.numel() for value in tensors.values()),
         method=method,
@@ -113,11 +111,15 @@ def identify(path: Path) -> Identity:
     return _tried(found, file.content, tensors)
 
 
+def _beside(content: Mapping[str, Any], container: str) -> tuple[str, ...]:
+    return tuple(str(key) for key in content if key != container) if container else ()
+
+
 def _note(file: WeightsFile) -> str | None:
     """The adapter that a training of this project names in the file's metadata."""
     try:
         note = json.loads(file.metadata.get(TRAINED, "null"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return str(note["method"]) if isinstance(note, dict) and "method" in note else None
 

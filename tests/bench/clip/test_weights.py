@@ -215,7 +215,8 @@ def test_a_file_without_tensors_says_what_it_holds() -> None:
     assert str(error.value) == (
         "x.pth holds no tensors by name\n"
         "  got:     top-level keys: epoch, optimizer\n"
-        "  allowed: a state dict, or one under 'model', 'state_dict', 'model_state_dict'"
+        "  allowed: a state dict, or one under 'model', 'state_dict', 'model_state_dict'\n"
+        "  next:    save the state dict alone: torch.save(model.state_dict(), file)"
     )
 
 

@@ -141,6 +141,18 @@ def _fill(method: Method, tensors: Mapping[str, Tensor]) -> KeyReport:
     return KeyReport(tuple(sorted(tensors)), tuple(missing), (), ())
 
 
+def trained_classes(path: Path) -> tuple[str, ...]:
+    """The classes that a training's checkpoint was trained on.
+
+    Raises:
+        WeightsError: The file is absent or broken, or does not say.
+    """
+    _, names = _read(path)
+    if names is None:
+        raise WeightsError("the checkpoint does not say its classes", got=str(path))
+    return names
+
+
 def _read(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...] | None]:
     """The tensors of a checkpoint, and the classes it was trained on, if it says so."""
     try:

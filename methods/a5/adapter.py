@@ -28,6 +28,7 @@ from bench.clip import causal_mask, end_of_text, normalize, tokenize
 from bench.ground.errors import UsageError, WeightsError
 from methods.a5.facts import A5_FACTS
 from methods.base import KeyReport, Method
+from methods.checkpoints.export import state_of
 from methods.checkpoints.released import load_checked, released_tensors
 from methods.image_tower import run_block
 from methods.parity.subject import Subject
@@ -132,6 +133,10 @@ class A5(Method, facts=A5_FACTS):
         self.register_buffer("token_ids", token_ids.to(device), persistent=False)
         self.register_buffer("fixed", fixed.to(device), persistent=False)
         self.register_buffer("eot", eot.to(device), persistent=False)
+
+    def original_content(self) -> dict[str, Any]:
+        """As the training of Efficient-Prompt saves it: CLIP whole, no prefix."""
+        return {"state_dict": state_of(self)}
 
     def encode_text(self) -> Tensor:
         """Text features [C,E] before normalisation."""

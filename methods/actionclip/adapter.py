@@ -26,7 +26,7 @@ from bench.clip.weights import state_dict_of
 from bench.ground.errors import UsageError, WeightsError
 from methods.actionclip.facts import ACTIONCLIP
 from methods.actionclip.fusion import build_fusion
-from methods.actionclip.shift import shift_in_time
+from methods.actionclip.shift import is_shifted, shift_in_time, shifted_name
 from methods.actionclip.text import (
     TEMPLATES,
     log_mean_probability,
@@ -35,6 +35,7 @@ from methods.actionclip.text import (
     template_scores,
 )
 from methods.base import KeyReport, Method, ParameterGroup
+from methods.checkpoints.export import state_of
 from methods.checkpoints.released import load_checked, read_released
 from methods.image_tower import require_plain
 from methods.parity.subject import Subject
@@ -111,6 +112,21 @@ class ActionClip(Method, facts=ACTIONCLIP):
         ids = tokenize(self.prompts, context_length=len(context))
         self.register_buffer("token_ids", ids.to(context.device), persistent=False)
         self.register_buffer("eot", end_of_text(ids).to(context.device), persistent=False)
+
+    def original_content(self) -> dict[str, Any]:
+        """As ActionCLIP's training saves it: two state dicts, ``.net.`` in shifted blocks."""
+        tensors = state_of(self)
+        fusion = {name: value for name, value in tensors.items() if name.startswith(_FUSION)}
+        towers = {name: value for name, value in tensors.items() if name not in fusion}
+        return {
+            "model_state_dict": {
+                shifted_name(name) if self.temporal_shift else name: value
+                for name, value in towers.items()
+            },
+            _FUSION_CONTAINER: {
+                f"module.{name.removeprefix(_FUSION)}": value for name, value in fusion.items()
+            },
+        }
 
     def encode_text(self) -> Tensor:
         """Features of all prompts [16 * C,E] before normalisation, row = template * C + class."""
@@ -217,15 +233,33 @@ class ActionClip(Method, facts=ACTIONCLIP):
     def load_released(self, source: Path | Mapping[str, Any]) -> KeyReport:
         """Load a released ActionCLIP checkpoint, or one of mmaction2's port; see ``Method``.
 
+        A file that was made with the temporal shift says so in its names; it needs the option, and
+        the option needs such a file.
+
         A table of frame positions with fewer rows than here (the port's) fills the first ones. The
         report has ``fusion.`` in front of the fusion head's names.
         """
         content, name = read_released(source)
+        self._check_shift(content, name)
         tensors = released_names(content, name)
         rows, table = tensors.get(_POSITIONS), self.state_dict().get(_POSITIONS)
         if rows is not None and table is not None and rows.shape[1:] == table.shape[1:]:
             tensors[_POSITIONS] = _fill_rows(table, rows, self.num_frames, name)
         return load_checked(self, tensors, source=name)
+
+    def _check_shift(self, content: Mapping[str, Any], source: str) -> None:
+        towers = state_dict_of(content, _TOWER_CONTAINERS, source=source)
+        shifted = is_shifted(towers)
+        in_blocks = any(name.startswith("visual.transformer.resblocks.") for name in towers)
+        if in_blocks and shifted != self.temporal_shift:
+            made = "with" if shifted else "without"
+            raise WeightsError(
+                f"{source} was made {made} ActionCLIP's temporal shift"
+                + (" (.net. in its names)" if shifted else " (no .net. in its names)"),
+                got=f"temporal_shift = {self.temporal_shift}",
+                allowed=f"temporal_shift = {shifted}",
+                next_step=f"set the method's option temporal_shift = {shifted}",
+            )
 
     @torch.no_grad()
     def intermediates(self, video: Tensor) -> dict[str, Tensor]:

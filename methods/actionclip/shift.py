@@ -5,6 +5,8 @@ Checked against sallymmx/ActionCLIP at commit 31c34df (``modules/temporal_shift.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -57,3 +59,17 @@ def shifted(tokens: Tensor, num_frames: int) -> Tensor:
     from_before = torch.cat([none, patches[:, :-1, :, fold : 2 * fold]], dim=1)
     moved = torch.cat([from_next, from_before, patches[..., 2 * fold :]], dim=-1)
     return torch.cat([clips[:, :, :1], moved], dim=2).flatten(0, 1)
+
+
+def shifted_name(name: str) -> str:
+    """The original's name of a tensor when the blocks of the image tower are shifted."""
+    return _BLOCK.sub(r"\1net.", name, count=1)
+
+
+def is_shifted(names: Iterable[str]) -> bool:
+    """Whether a released file was made with the temporal shift; its names tell."""
+    return any(_SHIFTED_BLOCK.match(name) for name in names)
+
+
+_BLOCK = re.compile(r"^((?:clip\.)?visual\.transformer\.resblocks\.\d+\.)")
+_SHIFTED_BLOCK = re.compile(r"(?:clip\.)?visual\.transformer\.resblocks\.\d+\.net\.")

@@ -20,18 +20,17 @@ from torch import Tensor, nn
 
 import methods
 from bench.clip import build_clip
-from bench.clip.inert_pickle import Inert
 from bench.clip.weights import WeightsFile, file_sha256, read_weights, state_dict_of
 from bench.clip.wrappers import unwrap
 from bench.ground.errors import BenchError, WeightsError
 from methods.base import KeyReport, Method
 from methods.checkpoints import layouts as signatures
+from methods.checkpoints.configuration import frames_in, vifi_method_in
 from methods.checkpoints.layouts import Sizes
 
 TRAINED = "trained"
 """Metadata entry of the checkpoints that this project's trainings write."""
 
-_FRAMES_KEYS = ("NUM_FRAMES", "num_frames", "num_segments", "numF")
 _DEFAULT_FRAMES = 8
 
 
@@ -90,6 +89,9 @@ def identify(path: Path) -> Identity:
     note = _note(file)
     around = _with_fusion(tensors, file.content)
     method = note or signatures.method_of(around, file.content)
+    if method == "vifi-clip" and note is None:
+        # Image-FT and text-FT write the same tensors; the configuration tells them apart.
+        method = vifi_method_in(file.content) or method
     frames = signatures.frames_of(around)
     found = Identity(
         file=str(path),
@@ -104,7 +106,7 @@ def identify(path: Path) -> Identity:
         method=method,
         trained_here=note is not None,
         sizes=signatures.sizes_of(around),
-        frames=frames if frames is not None else _frames_in_config(file.content),
+        frames=frames if frames is not None else frames_in(file.content),
         classes=signatures.classes_of(around),
         options={} if method is None else signatures.options_of(method, around),
     )
@@ -129,23 +131,6 @@ def _with_fusion(tensors: Mapping[str, Tensor], content: Mapping[str, Any]) -> d
     fusion = content.get("fusion_model_state_dict")
     extra = fusion.items() if isinstance(fusion, Mapping) else ()
     return {**tensors, **{f"fusion.{key.removeprefix('module.')}": value for key, value in extra}}
-
-
-def _frames_in_config(content: Mapping[str, Any]) -> int | None:
-    """Frames a video as a configuration inside the file says; it is inert data."""
-    queue: list[Any] = [content.get("config"), content.get("args")]
-    while queue:
-        node = queue.pop(0)
-        parts: dict[Any, Any] = {}
-        if isinstance(node, Inert):
-            parts = {**node.items, **(node.state if isinstance(node.state, dict) else {})}
-        elif isinstance(node, Mapping):
-            parts = dict(node)
-        for key, value in parts.items():
-            if key in _FRAMES_KEYS and isinstance(value, int) and value > 0:
-                return value
-            queue.append(value)
-    return None
 
 
 def _tried(found: Identity, content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Identity:

@@ -8,6 +8,7 @@ token embeddings are looked up once and are fixed.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,8 +17,13 @@ import torch
 from torch import Tensor, nn
 
 from bench.clip import TextTower, end_of_text, normalize, tokenize
+from bench.clip.weights import state_dict_of
 from methods.base import KeyReport, Method
-from methods.checkpoints.released import load_checked, released_tensors
+from methods.checkpoints.configuration import RELEASED_TOGETHER, vifi_method_in
+from methods.checkpoints.export import state_of
+from methods.checkpoints.released import load_checked, read_released
+
+_log = logging.getLogger(__name__)
 
 CLASS_BUFFERS = (r"prompt_learner\.(complete_text_embeddings|token_prefix|token_suffix)",)
 """What a released file holds about its own class list; the original drops it on loading too."""
@@ -69,6 +75,10 @@ class VifiFamily(Method):
         self.register_buffer("token_embeddings", embeddings.to(context.device), persistent=False)
         self.register_buffer("eot", eot.to(context.device), persistent=False)
 
+    def original_content(self) -> dict[str, Any]:
+        """As ViFi-CLIP's training saves it, without the buffers that it drops on loading."""
+        return {"model": state_of(self, prefix="module.")}
+
     def encode_text(self) -> Tensor:
         """Text features [C,E] before normalisation."""
         length = self._text_length if self.cut_text else self.token_embeddings.shape[1]
@@ -87,7 +97,16 @@ class VifiFamily(Method):
 
     def load_released(self, source: Path | Mapping[str, Any]) -> KeyReport:
         """Load a released ViFi-CLIP, image-FT or text-FT checkpoint; see ``Method``."""
-        tensors, name = released_tensors(source)
+        content, name = read_released(source)
+        made_as = vifi_method_in(content)
+        if made_as not in (None, self.name) and self.name in RELEASED_TOGETHER:
+            _log.warning(
+                "%s: its configuration says that it is a checkpoint of %s, not of %s",
+                name,
+                made_as,
+                self.name,
+            )
+        tensors = state_dict_of(content, source=name)
         return load_checked(self, tensors, source=name, ignore=CLASS_BUFFERS)
 
     @torch.no_grad()

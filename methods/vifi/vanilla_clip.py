@@ -11,6 +11,7 @@ import torch
 from bench.clip import OPENAI_MARKERS, mismatches
 from bench.ground.errors import WeightsError
 from methods.base import KeyReport
+from methods.checkpoints.export import state_of
 from methods.checkpoints.released import load_checked, released_tensors
 from methods.vifi.facts import VANILLA_CLIP
 from methods.vifi.family import VifiFamily
@@ -23,6 +24,11 @@ class VanillaClip(VifiFamily, facts=VANILLA_CLIP):
     """The prompt is the bare class name, nothing else."""
 
     template = "{}"
+
+    def original_content(self) -> dict[str, Any]:
+        """CLIP's own layout, the token table included."""
+        tensors = {_clip_name(name): value for name, value in state_of(self).items()}
+        return {**tensors, _TABLE: self._token_table.detach().cpu().clone()}
 
     def load_released(self, source: Path | Mapping[str, Any]) -> KeyReport:
         """Load CLIP's own weights (OpenAI's layout), the token table included; see ``Method``."""
@@ -43,3 +49,9 @@ def _own_name(key: str) -> str:
     if key.startswith("visual."):
         return "image_encoder." + key.removeprefix("visual.")
     return "text_encoder." + key if key.startswith(_TEXT) else key
+
+
+def _clip_name(own: str) -> str:
+    if own.startswith("image_encoder."):
+        return "visual." + own.removeprefix("image_encoder.")
+    return own.removeprefix("text_encoder.")

@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from bench.clip import TextTower, end_of_text, normalize, tokenize
 from bench.ground.errors import UsageError, WeightsError
 from methods.base import KeyReport, Method
+from methods.checkpoints.export import state_of
 from methods.checkpoints.released import load_checked, released_tensors
 from methods.image_tower import require_plain
 from methods.parity.subject import Subject
@@ -213,6 +214,24 @@ class VitaClip(Method, facts=VITA_CLIP):
             return False
         known = set(self.class_names) <= set(self._trained_classes)
         return known or not self._bare_new_classes
+
+    def original_content(self) -> dict[str, Any]:
+        """As Vita-CLIP's training saves it, with the class names' token embeddings.
+
+        Its loader is strict, so the two buffers have to be there. Without contexts it has no text
+        tower.
+        """
+        tensors = state_of(self, prefix="module.")
+        if not self._count:
+            return {"model": {n: t for n, t in tensors.items() if ".textual." not in n}}
+        names = [name.replace("_", " ") for name in self._trained_classes or self.class_names]
+        words = " ".join(self._words or ["X"] * self._count)
+        length = len(self.textual.positional_embedding)
+        ids = tokenize([f"{words} {name}." for name in names], context_length=length)
+        table = self.textual.token_embedding.weight.detach().cpu()
+        tensors["module.prompt_learner.token_prefix"] = table[ids[:, :1]]
+        tensors[f"module.{_SUFFIX}"] = table[ids[:, 1 + self._count :]]
+        return {"model": tensors}
 
     def encode_text(self) -> Tensor:
         """Text features [C,E] before normalisation."""

@@ -29,6 +29,7 @@ from torch import Tensor, nn
 from bench.clip import end_of_text, normalize, tokenize
 from bench.ground.errors import UsageError, WeightsError
 from methods.base import KeyReport, Method, ParameterGroup
+from methods.checkpoints.export import state_of
 from methods.checkpoints.released import load_checked, released_tensors
 from methods.image_tower import class_feature, embed, require_plain
 from methods.parity.subject import Subject
@@ -119,6 +120,10 @@ class XClip(Method, facts=XCLIP):
         self._text_length = int(eot.max()) + 1
         self.register_buffer("token_ids", ids.to(context.device), persistent=False)
         self.register_buffer("eot", eot.to(context.device), persistent=False)
+
+    def original_content(self) -> dict[str, Any]:
+        """As X-CLIP's training saves it: no prefix."""
+        return {"model": state_of(self)}
 
     def encode_text(self) -> Tensor:
         """Text features [C,E] before normalisation and before a video's prompts."""

@@ -17,7 +17,7 @@ from bench.data.lists.clips import Clip, ClipSet
 from bench.data.lists.clips_ref import ClipsRef
 from bench.data.mini_world.clip import MODEL_FILE
 from bench.engine.build import build_method
-from bench.engine.checkpoint import WEIGHTS
+from bench.engine.checkpoint import WEIGHTS, trained_classes
 from bench.engine.heartbeat import Heartbeat
 from bench.engine.precision import pick_device, resolve_precision
 from bench.engine.scoring.evaluate import Scored, Scorer
@@ -36,6 +36,7 @@ from bench.planning.jobs import (
 )
 from bench.planning.plan import backbone_of
 from bench.planning.row_facts import RowFacts, row_facts
+from methods.base import Method
 from results.run.store import JOB
 
 _CLIPS = ClipsRef(
@@ -139,6 +140,23 @@ def from_training(folder: Path) -> Predictor:
     found = EvaluateJob(**shared, clips=_CLIPS, parent=key, released=released, policy="exclude")
     named = "none" if key is None else f"training {key}"
     return Predictor(found, parents, named if released is None else released.path)
+
+
+def method_of_training(folder: Path) -> Method:
+    """The method that a training left in its job folder, with its backbone and weights.
+
+    Raises:
+        DataError: There is no job, or its training has no checkpoint.
+        WeightsError: The backbone or the checkpoint does not fit.
+    """
+    predictor = from_training(folder)
+    if not predictor.parents:
+        raise DataError("this evaluation has no training", got=str(folder))
+    (place,) = predictor.parents.values()
+    names = trained_classes(place / WEIGHTS)
+    built = build_method(predictor.job, names)
+    fill_for_scoring(built.method, predictor.job, predictor.parents)
+    return built.method
 
 
 _SHARED = ("method", "backbone", "recipe", "preprocessing", "seed", "threads", "workers")

@@ -10,12 +10,12 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from bench.clip.architectures import architecture
     from bench.clip.towers import (
         CONTEXT_LENGTH,
         OPENAI_MARKERS,
         LoadedBackbone,
         TextTower,
-        architecture,
         build_clip,
         causal_mask,
         end_of_text,
@@ -44,4 +44,5 @@ __all__ = [
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module 'bench.clip' has no attribute '{name}'")
-    return getattr(importlib.import_module("bench.clip.towers"), name)
+    room = "architectures" if name == "architecture" else "towers"
+    return getattr(importlib.import_module(f"bench.clip.{room}"), name)

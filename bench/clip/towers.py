@@ -5,7 +5,6 @@ Nothing here uses the network. Shapes: n texts, L tokens, D text width, E joint 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from bench.clip.architectures import architecture
 from bench.clip.backbone_ref import BackboneRef
 from bench.clip.finite import require_finite
 from bench.clip.weights import (
@@ -25,12 +25,15 @@ from bench.clip.weights import (
     read_weights,
     state_dict_of,
 )
-from bench.ground.errors import UsageError, WeightsError, unknown_name
+from bench.ground.errors import UsageError, WeightsError
 
 CONTEXT_LENGTH = 77
 
 OPENAI_MARKERS = ("input_resolution", "context_length", "vocab_size")
 """Entries of OpenAI's releases that are no weights; only those files have them."""
+
+_COUNTED = ("attn_mask", "embeddings.position_ids")
+"""Ends of the names of buffers that follow from the sizes; some tools save them."""
 
 
 @dataclass(frozen=True)
@@ -89,48 +92,6 @@ def load_backbone(ref: BackboneRef, cache_dir: Path | None = None) -> LoadedBack
         quick_gelu=quick_gelu,
         pretraining=ref.pretraining or ("OpenAI WIT-400M" if sha256 in OPENAI_RELEASES else ""),
         image_size=int(config["vision_cfg"]["image_size"]),
-    )
-
-
-def architecture(model: str) -> dict[str, Any]:
-    """The open_clip configuration of a model name, or of a JSON file.
-
-    Raises:
-        UsageError: Unknown name, unreadable file, or not a CLIP with a vision transformer.
-    """
-    if model.endswith(".json"):
-        path = Path(model)
-        try:
-            config = json.loads(path.read_text())
-        except (OSError, ValueError) as error:
-            raise UsageError(
-                f"the model configuration {path.name} cannot be read: {error}", got=model
-            ) from error
-    else:
-        import open_clip
-
-        if model not in open_clip.list_models():
-            raise unknown_name("CLIP model", model, open_clip.list_models())
-        config = open_clip.get_model_config(model)
-    for key in ("embed_dim", "vision_cfg", "text_cfg"):
-        if key not in config:
-            raise UsageError(f"the model configuration of {model} lacks '{key}'")
-    if (
-        isinstance(config["vision_cfg"].get("layers", 12), list)
-        or "timm_model_name" in (config["vision_cfg"])
-    ):
-        raise _no_clip(model, "its image tower is no plain vision transformer")
-    text = config["text_cfg"]
-    if config.get("custom_text") or "hf_model_name" in text or text.get("proj_bias"):
-        raise _no_clip(model, "its text tower is not CLIP's")
-    config["vision_cfg"].setdefault("image_size", 224)
-    return dict(config)
-
-
-def _no_clip(model: str, why: str) -> UsageError:
-    return UsageError(
-        f"{model} cannot be adapted here: {why}",
-        allowed="CLIP with a vision transformer, for example ViT-B-16, ViT-B-32, ViT-L-14",
     )
 
 
@@ -207,7 +168,7 @@ def _clip_tensors(state: Mapping[str, Tensor], config: Mapping[str, Any]) -> dic
     tensors = {
         name: tensor
         for name, tensor in state.items()
-        if name not in OPENAI_MARKERS and not name.endswith("attn_mask")
+        if name not in OPENAI_MARKERS and not name.endswith(_COUNTED)
     }
     if "token_embedding.rows" in tensors:
         from bench.data.mini_world.clip.tokens import expand_token_rows

@@ -24,7 +24,7 @@ from bench.engine.scoring.evaluate import Scored, Scorer
 from bench.engine.shortcuts import Shortcuts
 from bench.engine.starting import fill_for_scoring
 from bench.engine.stopping import StopRequest
-from bench.ground.errors import DataError, UsageError
+from bench.ground.errors import DataError, UsageError, WeightsError
 from bench.planning.config import RunConfig
 from bench.planning.jobs import (
     EvaluateJob,
@@ -114,11 +114,12 @@ class Predictor:
     checkpoint: str
 
 
-def from_training(folder: Path) -> Predictor:
+def from_training(folder: Path, num_frames: int | None = None) -> Predictor:
     """Score with what a training of this project left in its job folder.
 
     Args:
         folder: ``runs/<name>/jobs/<key>`` of a training, or of an evaluation of one.
+        num_frames: Frames per view; None: as many as it was made with.
 
     Raises:
         DataError: There is no job, or its training has no checkpoint.
@@ -127,6 +128,8 @@ def from_training(folder: Path) -> Predictor:
     shared: dict[str, Any] = {
         name: getattr(job, name) for name in type(job).model_fields if name in _SHARED
     }
+    if num_frames is not None:
+        shared["recipe"] = job.recipe.model_copy(update={"num_frames": num_frames})
     key = job.key if isinstance(job, TrainJob) else job.parent
     released = job.released if isinstance(job, EvaluateJob) else None
     parents = {} if key is None else {key: folder.parent / key}
@@ -237,7 +240,7 @@ def predict(
 
     Raises:
         UsageError: There are fewer than two classes, or the method cannot score these.
-        WeightsError: The backbone or the checkpoint does not fit.
+        WeightsError: The backbone or the checkpoint does not fit, or a score is not finite.
     """
     if len(set(class_names)) < max(2, len(class_names)):
         raise UsageError(
@@ -258,6 +261,7 @@ def predict(
     scorer = Scorer(job, built, chosen, precision, shortcuts)
     with tempfile.TemporaryDirectory() as folder:
         scored = scorer.run(Heartbeat(Path(folder)), StopRequest())
+    _check_finite(scored, job)
     found = {
         **_best(scored, chosen.class_names, top),
         **{bad.clip: Prediction(bad.clip, (), bad.reason, bad.detail) for bad in scorer.bad.all()},
@@ -271,6 +275,21 @@ def predict(
         prompts=tuple(built.method.prompts[:3]),
         videos=tuple(found[name] for name in named),
     )
+
+
+def _check_finite(scored: Scored, job: EvaluateJob) -> None:
+    bad = [
+        clip.id
+        for clip, row in zip(scored.clips, scored.scores, strict=True)
+        if not np.isfinite(row).all()
+    ]
+    if bad:
+        raise WeightsError(
+            f"the scores of {len(bad)} of {len(scored.clips)} videos are not finite",
+            got=", ".join(bad[:5]),
+            next_step="check the weights (bench checkpoint FILE), or set precision = 'fp32' in "
+            f"the recipe (it is '{job.recipe.precision}')",
+        )
 
 
 def _best(scored: Scored, names: Sequence[str], top: int) -> dict[str, Prediction]:

@@ -96,7 +96,7 @@ def unwrap(
     if len(clean) < len(tensors) and not is_huggingface(tensors):
         raise WeightsError(
             f"{source} holds tensors that have the same name without {', '.join(map(repr, taken))}",
-            got=f"{len(tensors)} tensors, {len(clean)} names",
+            got=f"{len(tensors)} tensors, {len(clean)} different names",
             next_step="save the state dict of the model alone",
         )
     return Unwrapped(clean, held, ".".join(keys), _whole_prefix(tensors), tuple(steps))

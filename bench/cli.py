@@ -7,7 +7,7 @@ import importlib
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn, Protocol
 
 from bench.ground.errors import BenchError, nearest
@@ -23,6 +23,7 @@ VERBS = {
     "methods": "the adapters there are",
     "settings": "the experimental protocols there are",
     "datasets": "the datasets there are, and where they lie",
+    "launchers": "where jobs can run",
     "parity": "the adapters against what their authors' code computes",
     "speed": "parameters, operations, throughput and memory of the methods",
     "eval": "score released weights without training, in any setting on any dataset",
@@ -37,8 +38,11 @@ HIDDEN = ("run-job",)
 INTERRUPTED = 130
 
 
+LateArguments = Callable[[argparse.ArgumentParser, argparse.Namespace], None]
+
+
 class Verb(Protocol):
-    """What a file in ``bench/commands`` has."""
+    """What a file in ``bench/commands`` has; ``add_late_arguments`` is optional."""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the flags."""
@@ -57,8 +61,16 @@ class Parser(argparse.ArgumentParser):
         print(f"{self.prog}: {message}\n  next:    {self.prog} --help", file=sys.stderr)
         raise SystemExit(2)
 
-    def parse_all(self, argv: Sequence[str]) -> argparse.Namespace:
-        """Parse ``argv``; what is left over is an error that suggests the nearest flag."""
+    def parse_all(self, argv: Sequence[str], add_late: LateArguments | None) -> argparse.Namespace:
+        """Parse ``argv``; what is left over is an error that suggests the nearest flag.
+
+        Args:
+            argv: What was typed after the verb.
+            add_late: Declares flags that depend on the others, which are parsed first for it.
+        """
+        if add_late is not None:
+            first = [word for word in argv if word not in ("-h", "--help")]
+            add_late(self, self.parse_known_args(first)[0])
         parsed, unknown = self.parse_known_args(argv)
         if unknown:
             flags = [flag for action in self._actions for flag in action.option_strings]
@@ -110,7 +122,8 @@ def _dispatch(arguments: list[str]) -> int:
     module: Verb = importlib.import_module(f"bench.commands.{verb.replace('-', '_')}")
     parser = Parser(prog=f"bench {verb}", description=VERBS.get(verb), allow_abbrev=False)
     module.add_arguments(parser)
-    return module.run(parser.parse_all(arguments[1:]))
+    late = getattr(module, "add_late_arguments", None)
+    return module.run(parser.parse_all(arguments[1:], late))
 
 
 def _overview() -> str:

@@ -10,15 +10,13 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from bench.commands import matrix_flags
-from bench.commands.flag_values import at_least_one, seconds
+from bench.commands import launcher_flags, matrix_flags
+from bench.commands.flag_values import seconds
 from bench.ground.errors import BenchError, DataError, UsageError
-from bench.running import launchers
 
 if TYPE_CHECKING:
     from bench.planning.plan import Plan
-    from bench.running.launchers.base import Launcher
-    from bench.running.scheduler import Outcome
+    from bench.running.scheduler import RunOutcome
     from results.run.store import RunStore
 
 INTERRUPTED = 130
@@ -27,14 +25,7 @@ INTERRUPTED = 130
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags."""
     matrix_flags.add_matrix_flags(parser)
-    parser.add_argument("--launcher", default="local", choices=launchers.names())
-    parser.add_argument("--gpus", type=int, metavar="N", help="GPUs to use (default: all; 0: CPU)")
-    parser.add_argument(
-        "--jobs-per-gpu", type=at_least_one, default=1, metavar="N", help="jobs that share a GPU"
-    )
-    parser.add_argument(
-        "--jobs", type=at_least_one, metavar="N", help="jobs at once on the CPU (default: cores)"
-    )
+    launcher_flags.add_launcher_flag(parser)
     parser.add_argument(
         "--rerun",
         default="failed",
@@ -49,14 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--stall", type=seconds, metavar="S", help="give a job up after S seconds without progress"
     )
-    parser.add_argument(
-        "--grace",
-        type=seconds,
-        default=30.0,
-        metavar="S",
-        help="seconds a job has to save and stop",
-    )
     parser.add_argument("--plain", action="store_true", help="lines instead of the live display")
+
+
+def add_late_arguments(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Declare the flags that depend on others: those of the chosen launcher."""
+    launcher_flags.add_options(parser, args)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -119,16 +108,11 @@ def _keep_plan(plan: Plan, store: RunStore, *, whole: bool) -> None:
     store.write_plan(file)
 
 
-def _execute(plan: Plan, store: RunStore, args: argparse.Namespace) -> Outcome:
-    from bench.running.launchers.base import LaunchOptions
-    from bench.running.launchers.local import warm
+def _execute(plan: Plan, store: RunStore, args: argparse.Namespace) -> RunOutcome:
     from bench.running.progress import display
-    from bench.running.scheduler import Limits, Scheduler
+    from bench.running.scheduler import AttemptLimits, Scheduler
 
-    options = LaunchOptions(
-        args.gpus, args.jobs_per_gpu, args.jobs, preload=warm.JOBS, grace_s=args.grace
-    )
-    launcher: Launcher = launchers.create(args.launcher, options)
+    launcher = launcher_flags.create(args)
     asked = _StopOnSignal()
     with asked, display(plan, plain=args.plain) as listener:
         scheduler = Scheduler(
@@ -136,8 +120,9 @@ def _execute(plan: Plan, store: RunStore, args: argparse.Namespace) -> Outcome:
             store,
             launcher,
             listener,
+            launcher_name=args.launcher,
             rerun=args.rerun,
-            limits=Limits(args.timeout, args.stall),
+            limits=AttemptLimits(args.timeout, args.stall),
             stop_requested=lambda: asked.received,
         )
         todo = scheduler.to_run
@@ -187,7 +172,7 @@ class _StopOnSignal:
         print("\nstopping: running jobs save their state (Ctrl-C again: at once)", file=sys.stderr)
 
 
-def _conclude(plan: Plan, store: RunStore, outcome: Outcome) -> int:
+def _conclude(plan: Plan, store: RunStore, outcome: RunOutcome) -> int:
     """Say what came of it, write the report, choose the exit code."""
     from bench.planning.jobs import job_name
 

@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 BUILT_IN = "built in"
 
-KINDS: dict[str, str] = {"adapter": "methods"}
+KINDS: dict[str, str] = {"adapter": "methods", "launcher": "bench.running.launchers"}
 """Kind -> the package that holds its ``EXTENSIONS``; imported when a plug-in file is read."""
 
 

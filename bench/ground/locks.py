@@ -91,13 +91,21 @@ def take(path: Path, *, attempt: int = 0, wait_s: float = 0.0) -> int | None:
 
 @contextmanager
 def held(path: Path) -> Iterator[bool]:
-    """Hold a lock inside ``with``; gives False when somebody else holds it."""
+    """Hold a lock inside ``with``; gives False when another process holds it.
+
+    A process that holds the lock already (it was launched with it) keeps it afterwards.
+    """
     descriptor = take(path)
     try:
-        yield descriptor is not None
+        yield descriptor is not None or _is_mine(path)
     finally:
         if descriptor is not None:
             os.close(descriptor)
+
+
+def _is_mine(path: Path) -> bool:
+    other = holder(path)
+    return other is not None and (other.pid, other.born) == (os.getpid(), born(os.getpid()))
 
 
 def holder(path: Path) -> Holder | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from bench.planning.jobs import EvaluateJob, TrainJob, job_name
 from bench.planning.plan import Plan
-from bench.running.scheduler import Listener, Standing, Verdict
+from bench.running.run_events import Listener, RunProgress, Verdict
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -44,12 +44,12 @@ class PlainLines:
         """Say a line."""
         print(text, flush=True)
 
-    def started(self, key: str, attempt: int, standing: Standing) -> None:
+    def started(self, key: str, attempt: int, standing: RunProgress) -> None:
         """A first start is not worth a line, a further one is."""
         if attempt > 1:
             self.note(f"{_count(standing)} attempt {attempt}  {job_name(self._jobs[key])}")
 
-    def ended(self, key: str, verdict: Verdict, detail: str, standing: Standing) -> None:
+    def ended(self, key: str, verdict: Verdict, detail: str, standing: RunProgress) -> None:
         """Say how a job ended."""
         left = left_text(standing.seconds_left)
         self.note(
@@ -57,7 +57,7 @@ class PlainLines:
             + (f"  ({left} left)" if verdict == "done" and left else "")
         )
 
-    def tick(self, standing: Standing) -> None:
+    def tick(self, standing: RunProgress) -> None:
         """Nothing: lines come with events."""
 
 
@@ -78,7 +78,7 @@ class LiveDisplay:
         """Say a line above the bar."""
         self._progress.console.print(text, highlight=False, markup=False)
 
-    def started(self, key: str, attempt: int, standing: Standing) -> None:
+    def started(self, key: str, attempt: int, standing: RunProgress) -> None:
         """Name the job below the bar."""
         if len(self._lines) < SHOWN:
             again = f" (attempt {attempt})" if attempt > 1 else ""
@@ -86,7 +86,7 @@ class LiveDisplay:
             self._lines[key] = self._progress.add_task(name, total=None)
         self.tick(standing)
 
-    def ended(self, key: str, verdict: Verdict, detail: str, standing: Standing) -> None:
+    def ended(self, key: str, verdict: Verdict, detail: str, standing: RunProgress) -> None:
         """Take the job's line away; what did not go well gets a line that stays."""
         if key in self._lines:
             self._progress.remove_task(self._lines.pop(key))
@@ -94,7 +94,7 @@ class LiveDisplay:
             self.note(f"{_WORDS[verdict]}: {job_name(self._jobs[key])}: {detail}")
         self.tick(standing)
 
-    def tick(self, standing: Standing) -> None:
+    def tick(self, standing: RunProgress) -> None:
         """Bring the bar up to date."""
         left = left_text(standing.seconds_left)
         failed = f", {standing.failed} failed" if standing.failed else ""
@@ -110,7 +110,7 @@ class LiveDisplay:
 _WORDS = {"done": "done", "failed": "FAILED", "again": "retry", "stopped": "stopped"}
 
 
-def _count(standing: Standing) -> str:
+def _count(standing: RunProgress) -> str:
     width = len(str(standing.total))
     return f"[{standing.done + standing.failed:>{width}}/{standing.total}]"
 

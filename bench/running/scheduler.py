@@ -7,19 +7,21 @@ All state lies in the run folder. Truth order where sources disagree: a valid ``
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
 
+from bench.ground.errors import BenchError
+from bench.ground.locks import Holder
 from bench.planning import forecast, graph
 from bench.planning.jobs import EvaluateJob, TrainJob
 from bench.planning.plan import Plan
+from bench.running.attempt import LOCK_TAKEN
 from bench.running.job_states import JobState, Rerun, described, finished, job_states, records_of
-from bench.running.launchers.attempt import LOCK_TAKEN
 from bench.running.launchers.base import Attempt, Ended, Launcher
+from bench.running.run_events import AttemptLimits, Listener, RunOutcome, RunProgress
 from results.run.records import Failure
-from results.run.store import JOB, LOG, RunStore
+from results.run.store import HANDLE, JOB, LOG, LaunchHandle, RunStore
 
 RETRIES = 2
 """Further attempts at a job that was killed or lost; a job that failed by itself is not retried."""
@@ -28,77 +30,6 @@ POLL_S = 0.2
 PROGRESS = "progress.json"
 LOG_TAIL = 4000
 
-Verdict = Literal["done", "failed", "again", "stopped"]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """When an attempt is given up.
-
-    Attributes:
-        timeout_s: Wall-clock seconds of an attempt, or None.
-        stall_s: Seconds without a line of log or a sign of progress, or None.
-    """
-
-    timeout_s: float | None = None
-    stall_s: float | None = None
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How far the run is.
-
-    Attributes:
-        total: Jobs that this run set out to execute.
-        done: Of these, finished.
-        failed: Of these, failed or not runnable.
-        running: Keys running now.
-        seconds_left: Forecast, or None while nothing was measured.
-    """
-
-    total: int
-    done: int
-    failed: int
-    running: tuple[str, ...]
-    seconds_left: float | None
-
-
-class Listener(Protocol):
-    """Is told what happens; see ``bench.running.progress``."""
-
-    def started(self, key: str, attempt: int, standing: Standing) -> None:
-        """A job was started, or found running."""
-        ...
-
-    def ended(self, key: str, verdict: Verdict, detail: str, standing: Standing) -> None:
-        """A job ended; ``detail`` is its time, or its reason in one line."""
-        ...
-
-    def tick(self, standing: Standing) -> None:
-        """Time has passed."""
-        ...
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a run came to.
-
-    Attributes:
-        done: Keys finished in this run.
-        cached: Number of jobs whose result was there before.
-        failed: Key -> reason in one line, of every job without a result that was to have one.
-        stopped: Whether the run was stopped before its end.
-        halted: Why it stopped by itself (a full disk), or empty.
-        seconds: Wall-clock time.
-    """
-
-    done: tuple[str, ...]
-    cached: int
-    failed: Mapping[str, str]
-    stopped: bool
-    halted: str
-    seconds: float
-
 
 @dataclass
 class _Watch:
@@ -106,6 +37,8 @@ class _Watch:
     folder: Path
     began: float
     gave_up: str = ""
+    by_hand: Holder | None = None
+    """Who runs it, where no launcher started it."""
 
 
 @dataclass
@@ -125,6 +58,7 @@ class Scheduler:
         plan: What is to be measured.
         store: The run folder; this process holds its scheduler lock.
         launcher: Where jobs run.
+        launcher_name: What it is called; kept with each attempt.
         listener: Is told what happens.
         rerun: Which jobs count as still lacking.
         limits: When an attempt is given up.
@@ -139,14 +73,16 @@ class Scheduler:
         launcher: Launcher,
         listener: Listener,
         *,
+        launcher_name: str = "local",
         rerun: Rerun = "failed",
-        limits: Limits | None = None,
+        limits: AttemptLimits | None = None,
         command: Callable[[str, Path], list[str]] | None = None,
         stop_requested: Callable[[], bool] = lambda: False,
     ) -> None:
         self._plan, self._store, self._launcher = plan, store, launcher
+        self._launcher_name = launcher_name
         self._listener = listener
-        self._limits = limits or Limits()
+        self._limits = limits or AttemptLimits()
         self._command = command or (lambda key, job_file: ["bench", "run-job", str(job_file)])
         self._stop_requested = stop_requested
         self._records = records_of(plan, store)
@@ -163,7 +99,7 @@ class Scheduler:
         """Keys that this run would execute."""
         return [key for key, state in self.states.items() if state.will_run]
 
-    def run(self) -> Outcome:
+    def run(self) -> RunOutcome:
         """Run until every job has a result or a failure, or until asked to stop.
 
         Raises:
@@ -177,14 +113,13 @@ class Scheduler:
             while self._now.waiting or self._now.running:
                 if not stopped and (self._halted or self._stop_requested()):
                     stopped = True
-                    for key in self._now.running:
-                        self._launcher.stop(key)
+                    self._stop_all()
                 if stopped and not self._now.running:
                     break
                 if not stopped:
                     self._start_ready()
                     self._enforce_limits()
-                for ended in self._launcher.poll(POLL_S):
+                for ended in (*self._launcher.poll(POLL_S), *self._ended_by_hand()):
                     self._take(ended, stopped)
                 self._listener.tick(self.standing())
         finally:
@@ -192,13 +127,21 @@ class Scheduler:
         cached = sum(1 for state in self.states.values() if state.state == "cached")
         seconds = time.monotonic() - began
         done, failed = tuple(self._now.done), dict(self._now.failed)
-        return Outcome(done, cached, failed, stopped, self._halted, seconds)
+        return RunOutcome(done, cached, failed, stopped, self._halted, seconds)
 
-    def standing(self) -> Standing:
+    def _stop_all(self) -> None:
+        """Ask our jobs to stop; those that somebody started by hand go on without us."""
+        for key, watch in list(self._now.running.items()):
+            if watch.by_hand is None:
+                self._launcher.stop(key)
+            else:
+                del self._now.running[key]
+
+    def standing(self) -> RunProgress:
         """How far the run is."""
         now = self._now
         ran = set(self.to_run)
-        return Standing(
+        return RunProgress(
             total=len(ran),
             done=len(now.done),
             failed=sum(1 for key in now.failed if key in ran),
@@ -221,7 +164,7 @@ class Scheduler:
                     self._store.forget(key)
             elif state.state in ("failed", "needs data", "blocked"):
                 self._cannot_run(key, state)
-        for key in [key for key in self._now.waiting if self.states[key].state == "running"]:
+        for key in [key for key in self._now.waiting if self._store.may_run(key)]:
             self._adopt(key)
 
     def _cannot_run(self, key: str, state: JobState) -> None:
@@ -231,16 +174,43 @@ class Scheduler:
         self._now.failed[key] = state.reason
 
     def _adopt(self, key: str) -> bool:
-        holder = self._store.holder(key)
-        if holder is None or not holder.alive:
+        """Watch a job that runs already: our launcher's, or one that somebody started by hand."""
+        attempts, holder = self._store.attempts(key), self._store.holder(key)
+        number = int(attempts[-1].name) if attempts else 0
+        handle = self._store.handle(attempts[-1]) if attempts else None
+        folder = attempts[-1] if attempts else self._store.job_folder(key)
+        by_hand = holder if holder is not None and holder.alive else None
+        if handle is not None and handle.launcher != self._launcher_name:
+            raise self._of_another_launcher(key, handle.launcher)
+        attempt = Attempt(key, number, folder, self._command(key, self._job_file(key)))
+        if handle is not None and self._launcher.adopt(attempt, handle.content):
+            by_hand = None
+        elif by_hand is None:
             return False
-        folder = self._store.job_folder(key)
-        self._launcher.adopt(key, folder, holder)
-        attempt_folder = folder / "attempts" / str(holder.attempt)
         self._now.waiting.discard(key)
-        self._now.running[key] = _Watch(holder.attempt, attempt_folder, time.monotonic())
-        self._listener.started(key, holder.attempt, self.standing())
+        self._now.running[key] = _Watch(number, folder, time.monotonic(), by_hand=by_hand)
+        self._listener.started(key, number, self.standing())
         return True
+
+    def _of_another_launcher(self, key: str, launcher: str) -> BenchError:
+        return BenchError(
+            f"job {key[:8]} was started with --launcher {launcher} and may still run",
+            got=f"--launcher {self._launcher_name}",
+            next_step=f"go on with --launcher {launcher}; or, if nothing of it runs any more, "
+            f"delete the {HANDLE} files below {self._store.jobs}",
+        )
+
+    def _ended_by_hand(self) -> list[Ended]:
+        """Jobs that were not started by a launcher and that are over."""
+        watches = self._now.running.items()
+        return [
+            Ended(key, rc=None)
+            for key, watch in watches
+            if watch.by_hand is not None and not watch.by_hand.alive
+        ]
+
+    def _job_file(self, key: str) -> Path:
+        return self._store.job_folder(key) / JOB
 
     def _start_ready(self) -> None:
         now = time.monotonic()
@@ -250,8 +220,9 @@ class Scheduler:
             self._store.clear_failure(key)
             folder = self._store.new_attempt(key)
             number = int(folder.name)
-            job_file = self._store.job_folder(key) / JOB
-            self._launcher.start(Attempt(key, number, folder, self._command(key, job_file)))
+            command = self._command(key, self._job_file(key))
+            handle = self._launcher.start(Attempt(key, number, folder, command))
+            self._store.write_handle(folder, LaunchHandle(self._launcher_name, handle))
             self._now.waiting.discard(key)
             self._now.running[key] = _Watch(number, folder, now)
             self._now.tries[key] = self._now.tries.get(key, 0) + 1
@@ -266,7 +237,7 @@ class Scheduler:
     def _enforce_limits(self) -> None:
         now = time.monotonic()
         for key, watch in self._now.running.items():
-            if watch.gave_up:
+            if watch.gave_up or watch.by_hand is not None:
                 continue
             limit, stall = self._limits.timeout_s, self._limits.stall_s
             if limit is not None and now - watch.began > limit:
@@ -375,7 +346,7 @@ def _unexplained(ended: Ended, log: Path) -> tuple[str, str]:
     if ended.signal is not None:
         return "killed", f"killed by signal {ended.signal}"
     if ended.rc is None:
-        return "lost", "the process is gone and left no word"
+        return "lost", "the process disappeared without an exit status"
     if ended.rc == LOCK_TAKEN:
         return "lost", "another process was at this job and left no result"
     if ended.rc > 128:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,21 @@ FAILURE = "failure.json"
 LOCK = "lock"
 LOG = "log.txt"
 EXIT = "exit.json"
-_KEPT = (JOB, LOCK, "job.lock", "attempts", "result.previous.json")
+HANDLE = "handle.json"
+_KEPT = (JOB, LOCK, "attempts", "result.previous.json")
+
+
+@dataclass(frozen=True)
+class LaunchHandle:
+    """How a launcher finds an attempt again.
+
+    Attributes:
+        launcher: Name of the launcher.
+        content: What it gave when it started the attempt.
+    """
+
+    launcher: str
+    content: Mapping[str, Any]
 
 
 class RunStore:
@@ -149,6 +164,28 @@ class RunStore:
         with writing(self.folder):
             folder.mkdir(parents=True)
         return folder
+
+    def write_handle(self, attempt: Path, handle: LaunchHandle) -> None:
+        """Keep what the launcher needs to find an attempt again."""
+        with writing(self.folder):
+            write_atomically(attempt / HANDLE, json.dumps(asdict(handle)), durable=False)
+
+    def handle(self, attempt: Path) -> LaunchHandle | None:
+        """What ``write_handle`` kept of an attempt that has not ended, or None."""
+        if (attempt / EXIT).exists():
+            return None
+        try:
+            content = json.loads((attempt / HANDLE).read_bytes())
+            return LaunchHandle(str(content["launcher"]), dict(content["content"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def may_run(self, key: str) -> bool:
+        """Whether a job may be running: somebody holds its lock, or no end of it is known."""
+        attempts = self.attempts(key)
+        return self.holder(key) is not None or (
+            bool(attempts) and self.handle(attempts[-1]) is not None
+        )
 
     def exit_of(self, attempt: Path) -> dict[str, Any] | None:
         """How an attempt ended (``rc``, ``signal``, ``seconds``), or None."""

@@ -20,7 +20,7 @@ from bench.planning.selection import Selection
 from bench.running.job_states import Rerun
 from bench.running.launchers.local.launcher import LocalLauncher
 from bench.running.progress import PlainLines
-from bench.running.scheduler import Limits, Outcome, Scheduler
+from bench.running.scheduler import AttemptLimits, RunOutcome, Scheduler
 from results.run.records import Counts, EvaluationRecord, Protocol, Provenance, TrainRecord
 from results.run.store import RunStore
 
@@ -91,9 +91,9 @@ def run(
     plan: Plan,
     *,
     rerun: Rerun = "failed",
-    limits: Limits | None = None,
+    limits: AttemptLimits | None = None,
     slots: int = 2,
-) -> Outcome:
+) -> RunOutcome:
     """Run the plan in this process; SIGINT stops it cleanly."""
     store = RunStore(folder)
     asked: list[int] = []

@@ -7,25 +7,19 @@ Exit codes: see ``Exit``. What a launcher decides by is the file that is left: `
 from __future__ import annotations
 
 import errno
-import fcntl
 import logging
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
 
 from bench.engine.heartbeat import PROGRESS
 from bench.engine.stopping import Interrupted, StopRequest
+from bench.ground import locks
 from bench.ground.errors import BenchError
 from bench.ground.files import write_atomically
 from bench.planning.jobs import EvaluateJob, TrainJob, job_name, load_job
 from results.run.records import EvaluationRecord, Failure, RecordAdapter, TrainRecord
-
-RESULT = "result.json"
-FAILURE = "failure.json"
-LOCK = "job.lock"
+from results.run.store import FAILURE, LOCK, RESULT
 
 _HEAVY = (
     "bench.data.pipelines.vificlip",
@@ -73,7 +67,7 @@ def run_job(job_json: Path) -> int:
     """
     folder = job_json.resolve().parent
     try:
-        with _alone(folder / LOCK) as alone:
+        with locks.held(folder / LOCK) as alone:
             if alone:
                 return _run_alone(job_json, folder)
     except OSError as error:
@@ -221,18 +215,3 @@ def _attempt(folder: Path) -> tuple[int, str]:
         return 1, ""
     last = max(numbers)
     return last, f"attempts/{last}/log.txt"
-
-
-@contextmanager
-def _alone(lock: Path) -> Iterator[bool]:
-    """Hold the job's lock; gives False when another process has it. A killed holder frees it."""
-    handle = os.open(lock, os.O_CREAT | os.O_RDWR, 0o644)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True
-    finally:
-        os.close(handle)

@@ -1,30 +1,29 @@
-"""Where jobs run: launchers by name, each a module of this folder with ``create(options)``."""
+"""Where jobs run: launchers by name, each a module of this folder with ``LAUNCHER``."""
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING
-
-from bench.ground.errors import unknown_name
-
-if TYPE_CHECKING:
-    from bench.running.launchers.base import Launcher, LaunchOptions
-
-_MODULES = {"local": "bench.running.launchers.local.launcher"}
+from bench.ground.errors import UsageError
+from bench.ground.extensions import Extensions, constant, modules_of
+from bench.running.launchers.base import LauncherDefinition, LaunchOptions
 
 
-def names() -> list[str]:
-    """Every launcher; imports none of them."""
-    return list(_MODULES)
+def _checked(value: object) -> LauncherDefinition:
+    if not isinstance(value, LauncherDefinition):
+        raise UsageError(
+            f"LAUNCHER is {value!r}, not a bench.running.launchers.base.LauncherDefinition"
+        )
+    if not (isinstance(value.options, type) and issubclass(value.options, LaunchOptions)):
+        raise UsageError(
+            f"the options of launcher '{value.name}' are {value.options!r}, which does not derive "
+            "from bench.running.launchers.base.LaunchOptions"
+        )
+    return value
 
 
-def create(name: str, options: LaunchOptions) -> Launcher:
-    """The launcher of that name.
-
-    Raises:
-        UsageError: There is none, or the options do not fit this machine.
-    """
-    if name not in _MODULES:
-        raise unknown_name("launcher", name, _MODULES)
-    launcher: Launcher = importlib.import_module(_MODULES[name]).create(options)
-    return launcher
+EXTENSIONS: Extensions[LauncherDefinition] = Extensions(
+    "launcher",
+    group="bench.launchers",
+    built_in=lambda: modules_of("bench.running.launchers", "LAUNCHER"),
+    check=_checked,
+    found_in=constant("LAUNCHER", lambda launcher: getattr(launcher, "name", repr(launcher))),
+)

@@ -1,36 +1,35 @@
 """The contract of a launcher: it says where an attempt at a job runs, and how it ended.
 
-It knows nothing of plans, records or retries. What a job did is read from its folder; a launcher's
-word counts only where the folder says nothing.
+A launcher is one module of this folder (or a package, or a plug-in file) with a constant
+``LAUNCHER``, a ``LauncherDefinition``. It knows nothing of plans, records or retries. What a job
+did is read from its folder; a launcher's word counts only where the folder says nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from bench.ground.locks import Holder
+from pydantic import Field
+
+from bench.ground.frozen import Frozen
+
+Handle = Mapping[str, Any]
+"""What a launcher needs to find a running attempt again, as JSON; nobody else looks into it."""
 
 
-@dataclass(frozen=True)
-class LaunchOptions:
-    """What the command line says about the machine.
+class LaunchOptions(Frozen):
+    """Options that every launcher has; a launcher's own class adds its own.
 
-    Attributes:
-        gpus: Number of GPUs to use; None: all that can be seen; 0: none.
-        jobs_per_gpu: Jobs that share a GPU.
-        jobs: Jobs at once where there is no GPU; None: one a core.
-        preload: Modules that the warm process imports before it forks jobs.
-        grace_s: Seconds between asking a job to stop and killing it.
+    Each field is a flag of ``bench run``: ``jobs_per_gpu`` is ``--jobs-per-gpu``, its description
+    the help text.
     """
 
-    gpus: int | None = None
-    jobs_per_gpu: int = 1
-    jobs: int | None = None
-    preload: tuple[str, ...] = ()
-    grace_s: float = 30.0
+    grace: float = Field(
+        default=30.0, gt=0, allow_inf_nan=False, description="seconds a job has to save and stop"
+    )
 
 
 @dataclass(frozen=True)
@@ -77,12 +76,11 @@ class Ended:
 class Launcher(Protocol):
     """Runs attempts. Methods are called from one thread."""
 
-    name: str
     slots: int
     """Jobs that run at once."""
 
     def describe(self) -> str:
-        """Where jobs run, for people: ``2 CPU cores, one job each``."""
+        """Where jobs run, for people: ``2 at once on the CPU``."""
         ...
 
     def prepare(self) -> None:
@@ -94,12 +92,20 @@ class Launcher(Protocol):
         """Attempts that could be started now."""
         ...
 
-    def start(self, attempt: Attempt) -> None:
-        """Start an attempt; call only while ``free`` is positive."""
+    def start(self, attempt: Attempt) -> Handle:
+        """Start an attempt; called only while ``free`` is positive.
+
+        The handle is kept with the attempt. After the scheduler was killed, the next one hands it
+        to ``adopt``.
+        """
         ...
 
-    def adopt(self, key: str, job_folder: Path, holder: Holder) -> None:
-        """Watch a job that an earlier scheduler started and that still runs."""
+    def adopt(self, attempt: Attempt, handle: Handle) -> bool:
+        """Watch an attempt that an earlier scheduler started.
+
+        Returns:
+            False if it does not run any more; the scheduler then starts the job again.
+        """
         ...
 
     def poll(self, timeout_s: float) -> list[Ended]:
@@ -113,3 +119,21 @@ class Launcher(Protocol):
     def close(self) -> None:
         """Let go of everything; running attempts are killed."""
         ...
+
+
+@dataclass(frozen=True)
+class LauncherDefinition:
+    """A launcher that can be chosen by name.
+
+    Attributes:
+        name: As in ``--launcher NAME``.
+        summary: One line for ``bench launchers``.
+        create: Makes the launcher from its options; raises ``UsageError`` where they do not fit
+            this machine.
+        options: Its options with their defaults and limits.
+    """
+
+    name: str
+    summary: str
+    create: Callable[[Any], Launcher]
+    options: type[LaunchOptions] = LaunchOptions

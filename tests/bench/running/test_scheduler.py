@@ -17,7 +17,7 @@ import pytest
 from bench.ground import locks
 from bench.ground.errors import BenchError
 from bench.planning.plan import Plan
-from bench.running.scheduler import Limits, Outcome
+from bench.running.scheduler import AttemptLimits, RunOutcome
 from results.run.records import Failure
 from results.run.store import LOCK, LOG, RunStore
 from tests.bench import scripted_run
@@ -41,7 +41,7 @@ class World:
         named = {name.replace("_", "-"): script for name, script in scripts.items()}
         write_scripts(self.scripts, self.plan, named)
 
-    def run(self, **options: object) -> Outcome:
+    def run(self, **options: object) -> RunOutcome:
         return scripted_run.run(self.folder, self.scripts, self.plan, **options)  # type: ignore[arg-type]
 
     def attempts(self) -> dict[str, int]:
@@ -175,7 +175,7 @@ def test_a_job_that_is_killed_is_tried_again_and_given_up_in_the_end(world: Worl
 
 def test_a_job_that_takes_too_long_is_given_up(world: World) -> None:
     world.write(train_2="while :; do echo busy; sleep 0.1; done")
-    outcome = world.run(limits=Limits(timeout_s=4))
+    outcome = world.run(limits=AttemptLimits(timeout_s=4))
     assert outcome.failed == {
         world.keys["train-2"]: "timeout: stopped after 4 s (--timeout)",
         world.keys["score-2"]: f"parent: its training {world.keys['train-2'][:8]} failed: "
@@ -185,7 +185,7 @@ def test_a_job_that_takes_too_long_is_given_up(world: World) -> None:
 
 def test_a_job_that_falls_silent_is_given_up(world: World) -> None:
     world.write(score_none="sleep 60")
-    outcome = world.run(limits=Limits(stall_s=4))
+    outcome = world.run(limits=AttemptLimits(stall_s=4))
     assert outcome.failed == {
         world.keys["score-none"]: "timeout: no sign of progress for 4 s (--stall)",
     }

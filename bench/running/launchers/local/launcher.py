@@ -1,4 +1,4 @@
-"""The local launcher: GPUs or cores of this machine, one process a job, forked from a warm one."""
+"""GPUs or cores of this machine, one process per job, forked from a warm process."""
 
 from __future__ import annotations
 
@@ -15,18 +15,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import Field
+
 from bench.ground import gpus as inventory
 from bench.ground import locks
 from bench.ground.errors import BenchError
 from bench.ground.locks import Holder
-from bench.running.launchers.base import Attempt, Ended, LaunchOptions
+from bench.running.launchers.base import Attempt, Ended, Handle, LaunchOptions
 from bench.running.launchers.local import strays, warm
-from results.run.store import EXIT, LOCK, writing
+from results.run.store import EXIT, LOCK
 
 POLL_S = 0.1
-STARTED = "attempt.json"
 DEATHS_ALLOWED = 3
 """Warm processes that may die one after another before any of them gets ready."""
+
+
+class LocalOptions(LaunchOptions):
+    """What ``bench run --launcher local`` can be told."""
+
+    gpus: int | None = Field(default=None, description="GPUs to use (default: all; 0: CPU)")
+    jobs_per_gpu: int = Field(default=1, ge=1, description="jobs that share a GPU")
+    jobs: int | None = Field(
+        default=None, ge=1, description="jobs at once on the CPU (default: cores)"
+    )
 
 
 @dataclass
@@ -58,8 +69,6 @@ class LocalLauncher:
         preload: Modules that the warm process imports.
         grace_s: Seconds between SIGTERM and SIGKILL.
     """
-
-    name = "local"
 
     def __init__(
         self, devices: Sequence[str], *, preload: Sequence[str] = (), grace_s: float = 30.0
@@ -117,8 +126,8 @@ class LocalLauncher:
         theirs.close()
         self._channel, self._ready = ours, False
 
-    def start(self, attempt: Attempt) -> None:
-        """Start an attempt in a free slot."""
+    def start(self, attempt: Attempt) -> Handle:
+        """Start an attempt in a free slot; the handle names the slot's device."""
         self.prepare()
         slot = self._slot_with(None)
         assert slot is not None, "start() without a free slot"
@@ -132,20 +141,26 @@ class LocalLauncher:
         self._running[attempt.key] = _Running(
             attempt.folder, slot, oom_kills=inventory.kills_for_memory()
         )
-        with writing(attempt.job_folder):
-            text = json.dumps({"argv": list(attempt.argv), "device": self.devices[slot]})
-            (attempt.folder / STARTED).write_text(text, encoding="utf-8")
         assert self._channel is not None
         try:
             self._channel.send(json.dumps(request).encode())
         except (BrokenPipeError, ConnectionResetError):
             self._warm_died()
+        return {"device": self.devices[slot]}
 
-    def adopt(self, key: str, job_folder: Path, holder: Holder) -> None:
-        """Watch a job that an earlier scheduler started; it takes a slot like any other."""
-        folder = job_folder / "attempts" / str(holder.attempt)
-        slot = self._slot_with(_device_of(folder))
-        self._running[key] = _Running(folder, slot, holder.pid, holder.born, watched=False)
+    def adopt(self, attempt: Attempt, handle: Handle) -> bool:
+        """Watch a job that an earlier scheduler started; it takes a slot like any other.
+
+        Its process is the one that holds the job's lock.
+        """
+        holder = locks.holder(attempt.job_folder / LOCK)
+        if holder is None or not holder.alive or holder.attempt != attempt.number:
+            return False
+        slot = self._slot_with(str(handle["device"]))
+        self._running[attempt.key] = _Running(
+            attempt.folder, slot, holder.pid, holder.born, watched=False
+        )
+        return True
 
     def _slot_with(self, device: str | None) -> int | None:
         """A free slot, of that device where one is named."""
@@ -291,7 +306,7 @@ class LocalLauncher:
                 f"the process that starts jobs died {self._deaths} times before it was ready "
                 f"(exit status {status})",
                 got=self._last_words(),
-                next_step="mend what the message says and run the same command again",
+                next_step="fix what the message says and run the same command again",
             )
 
     def _find_leader(self, running: _Running) -> None:
@@ -306,14 +321,6 @@ class LocalLauncher:
         return lines[-1] if lines else "(it wrote nothing)"
 
 
-def _device_of(folder: Path) -> str | None:
-    try:
-        device = json.loads((folder / STARTED).read_bytes()).get("device")
-    except (OSError, ValueError):
-        return None
-    return None if device is None else str(device)
-
-
 def _exit_of(folder: Path) -> tuple[int | None, int | None] | None:
     try:
         content = json.loads((folder / EXIT).read_bytes())
@@ -322,7 +329,7 @@ def _exit_of(folder: Path) -> tuple[int | None, int | None] | None:
     return content.get("rc"), content.get("signal")
 
 
-def create(options: LaunchOptions) -> LocalLauncher:
+def create(options: LocalOptions) -> LocalLauncher:
     """The launcher for this machine.
 
     Raises:
@@ -334,4 +341,4 @@ def create(options: LaunchOptions) -> LocalLauncher:
         if cards
         else [""] * (options.jobs or inventory.cores())
     )
-    return LocalLauncher(devices, preload=options.preload, grace_s=options.grace_s)
+    return LocalLauncher(devices, preload=warm.JOBS, grace_s=options.grace)

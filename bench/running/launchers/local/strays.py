@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 from bench.ground import locks
-from bench.running.launchers.attempt import TAG
+from bench.running.attempt import TAG
 from results.run.store import LOCK
 
 

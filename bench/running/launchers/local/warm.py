@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.ground import locks
-from bench.running.launchers import attempt
+from bench.running import attempt
 from bench.running.launchers.local import strays
 
 JOBS = (

@@ -44,7 +44,7 @@ def test_a_training_and_its_evaluation(
     assert sorted(path.name for path in folder.iterdir()) == [
         "checkpoint.safetensors",
         "job.json",
-        "job.lock",
+        "lock",
         "result.json",
     ]
     scoring = world.evaluate_job(parent=job.key)
@@ -109,7 +109,7 @@ def test_a_folder_that_cannot_be_used(tmp_path: Path, capsys: pytest.CaptureFixt
     assert run_job(tmp_path / "absent" / "job.json") == Exit.USER
     assert capsys.readouterr().err == (
         "the job folder cannot be written to: [Errno 2] No such file or directory: "
-        f"'{tmp_path / 'absent' / 'job.lock'}'\n"
+        f"'{tmp_path / 'absent' / 'lock'}'\n"
     )
 
 
@@ -117,7 +117,7 @@ def test_two_processes_do_not_run_one_job(
     world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = place(world.evaluate_job("vanilla-clip"), tmp_path)
-    with (folder / "job.lock").open("w") as lock:
+    with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert run_job(folder / "job.json") == Exit.BUSY
     assert capsys.readouterr().err == f"another process is running {folder.name}\n"
@@ -146,7 +146,7 @@ def test_a_full_disk(
         "the disk is full: [Errno 28] No space left on device; free some space and run again"
     )
     left = {path.name for path in folder.iterdir()}
-    assert left == {"failure.json", "job.json", "job.lock"}
+    assert left == {"failure.json", "job.json", "lock"}
     assert run_job(folder / "job.json") == Exit.DONE
 
 

@@ -16,8 +16,9 @@ from bench.ground import gpus as inventory
 from bench.ground import locks
 from bench.ground.errors import BenchError, UsageError
 from bench.running import launchers
-from bench.running.launchers.base import Attempt, Ended, LaunchOptions
-from bench.running.launchers.local.launcher import LocalLauncher
+from bench.running.launchers.base import Attempt, Ended
+from bench.running.launchers.local import LAUNCHER
+from bench.running.launchers.local.launcher import LocalLauncher, LocalOptions
 from results.run.store import LOCK, RunStore
 
 Start = Callable[..., Attempt]
@@ -264,27 +265,30 @@ def test_a_job_that_somebody_else_runs_is_left_alone(
 def test_a_running_job_is_adopted_by_a_new_launcher(store: RunStore) -> None:
     first, second = LocalLauncher(["0", "1"]), LocalLauncher(["0", "1"])
     try:
-        for key in ("short", "long"):
-            seconds = {"short": "0.1", "long": "1.5"}[key]
-            first.start(attempt(store, key, "sleep", seconds))
+        over = attempt(store, "short", "sleep", "0.1")
+        first.start(over)
+        running = attempt(store, "long", "sleep", "1.5")
+        handle = first.start(running)
         ends(first)
-        second.adopt("long", store.job_folder("long"), leader(store, "long"))
+        assert second.adopt(running, handle)
+        assert not second.adopt(over, handle)
         assert second.free == 1
         # The device of the adopted job is taken, the other one is free.
         shown = attempt(store, "other", "sh", "-c", "echo $CUDA_VISIBLE_DEVICES")
         second.start(shown)
         assert {ended.key for ended in ends(second, 2)} == {"long", "other"}
-        device = json.loads((store.attempts("long")[0] / "attempt.json").read_text())["device"]
-        assert (shown.folder / "log.txt").read_text().strip() == {"0": "1", "1": "0"}[device]
+        assert (shown.folder / "log.txt").read_text().strip() == {"0": "1", "1": "0"}[
+            handle["device"]
+        ]
     finally:
         first.close()
         second.close()
 
 
 def test_launchers_are_chosen_by_name() -> None:
-    assert "local" in launchers.names()
+    assert "local" in launchers.EXTENSIONS.names()
     with pytest.raises(UsageError, match="unknown launcher 'lokal'; did you mean 'local'"):
-        launchers.create("lokal", LaunchOptions())
+        launchers.EXTENSIONS.get("lokal")
 
 
 def test_devices_come_from_the_variable_that_is_set_already() -> None:
@@ -317,9 +321,9 @@ def test_devices_come_from_nvidia_smi_otherwise(
 
 def test_several_jobs_may_share_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,6")
-    made = launchers.create("local", LaunchOptions(jobs_per_gpu=2))
+    made = LAUNCHER.create(LocalOptions(jobs_per_gpu=2))
     assert (made.slots, made.describe()) == (4, "4 at once on GPU 4, 6")
     made.close()
-    cpu = launchers.create("local", LaunchOptions(gpus=0, jobs=3))
+    cpu = LAUNCHER.create(LocalOptions(gpus=0, jobs=3))
     assert (cpu.slots, cpu.describe()) == (3, "3 at once on the CPU")
     cpu.close()

@@ -9,12 +9,20 @@ from torch import Tensor
 from bench.ground.errors import WeightsError
 
 
-def require_finite(tensors: Mapping[str, Tensor], *, source: str) -> None:
+def require_finite(
+    tensors: Mapping[str, Tensor],
+    *,
+    source: str,
+    next_step: str = (
+        "use a checkpoint from before the training went wrong, or fetch the file again"
+    ),
+) -> None:
     """Refuse weights that hold NaN or infinity.
 
     Args:
         tensors: What is about to be loaded; masks, which hold infinity on purpose, left out.
         source: What to call the file in errors.
+        next_step: What to do about it.
 
     Raises:
         WeightsError: A value is not finite; names the tensors.
@@ -32,6 +40,5 @@ def require_finite(tensors: Mapping[str, Tensor], *, source: str) -> None:
         raise WeightsError(
             f"{source} holds values that are not finite (NaN or infinity)",
             got=", ".join(shown[:3]) + more,
-            next_step="use a checkpoint from before the training went wrong, or fetch the file "
-            "again",
+            next_step=next_step,
         )

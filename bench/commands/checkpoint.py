@@ -38,6 +38,11 @@ def run(args: argparse.Namespace) -> int:
 
     for plugin in load_plugins(args.plugin):
         print(plugin, file=sys.stderr)
+    if args.to is not None and args.export is None:
+        raise UsageError("--to names a file, and nothing is exported", next_step="add --export")
+    if args.export is not None:
+        print(_exported(args.file, args.to))
+        return 0
     found = identify(args.file)
     print(_document(found) if args.json else _text(found))
     return 0 if found.method is not None and not found.problem else 1

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -61,13 +61,20 @@ def changed_names(
     return tuple(sorted(keep))
 
 
-def save_weights(method: Method, names: Iterable[str], path: Path) -> str:
+def save_weights(method: Method, names: Collection[str], path: Path) -> str:
     """Write the named tensors; returns the SHA-256 of the file.
 
     Raises:
+        WeightsError: Training has left NaN or infinity in them.
         OSError: Also on a full disk; no half file is left.
     """
     tensors = method.state_dict()
+    trained = dict(method.named_parameters())
+    require_finite(
+        {name: tensors[name] for name in names if name in trained},
+        source=f"the trained {method.name}",
+        next_step="lower lr in the recipe, or use precision = 'fp32'",
+    )
     # One entry only: safetensors writes several in an order that changes from call to call.
     note = json.dumps({"method": method.name, "class_names": method.class_names})
     data = save(_on_cpu({name: tensors[name] for name in names}), {NOTE: note})

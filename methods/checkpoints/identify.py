@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 import methods
 from bench.clip import build_clip
-from bench.clip.weights import WeightsFile, file_sha256, read_weights, state_dict_of
+from bench.clip.weights import WeightsFile, file_sha256, read_weights
 from bench.clip.wrappers import unwrap
 from bench.ground.errors import BenchError, WeightsError
 from methods.base import KeyReport, Method
@@ -84,8 +84,8 @@ def identify(path: Path) -> Identity:
         WeightsError: Missing, truncated, no checkpoint, or with code in its pickle.
     """
     file = read_weights(path)
-    tensors = state_dict_of(file.content, source=path.name)
     unwrapped = unwrap(file.content, source=path.name)
+    tensors = unwrapped.tensors
     note = _note(file)
     around = _with_fusion(tensors, file.content)
     method = note or signatures.method_of(around, file.content)

@@ -95,3 +95,17 @@ def test_absent_and_damaged_files(tmp_path: Path) -> None:
     (tmp_path / WEIGHTS).write_bytes(data[:-2])
     with pytest.raises(WeightsError, match="the checkpoint is damaged"):
         load_weights(method(), tmp_path / WEIGHTS)
+
+
+def test_a_training_that_left_nan_writes_no_checkpoint(tmp_path: Path) -> None:
+    trained = method()
+    with torch.no_grad():
+        trained.get_parameter("logit_scale").fill_(float("nan"))
+    with pytest.raises(WeightsError) as error:
+        save_weights(trained, trained.trainable_names(), tmp_path / "w.safetensors")
+    assert str(error.value) == (
+        "the trained vifi-clip holds values that are not finite (NaN or infinity)\n"
+        "  got:     1 of 1 in logit_scale\n"
+        "  next:    lower lr in the recipe, or use precision = 'fp32'"
+    )
+    assert not list(tmp_path.iterdir())

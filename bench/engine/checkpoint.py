@@ -166,20 +166,36 @@ def _read(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...] | None]:
         with safe_open(path, framework="pt") as file:
             note = json.loads((file.metadata() or {}).get(NOTE, "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        names = note.get("class_names")
-        return tensors, None if names is None else tuple(names)
+        return tensors, _classes_in(note)
     except FileNotFoundError as error:
         raise WeightsError(
             "there is no checkpoint",
             got=str(path),
             next_step="run the training it belongs to: bench run --rerun missing",
         ) from error
-    except SafetensorError as error:
+    except (SafetensorError, ValueError, RecursionError) as error:
         raise WeightsError(
             "the checkpoint is damaged",
             got=f"{path}: {error}",
             next_step="delete it and run again: bench run --rerun missing",
         ) from error
+
+
+def _classes_in(note: Any) -> tuple[str, ...] | None:
+    """The classes in a checkpoint's note, which a stranger may have written.
+
+    Raises:
+        ValueError: It is no such note.
+    """
+    names = note.get("class_names") if isinstance(note, dict) else ()
+    if names is None:
+        return None
+    if not isinstance(names, list) or not 0 < len(names) <= _MOST_CLASSES:
+        raise ValueError("its note on the training is not one that a training writes")
+    return tuple(map(str, names))
+
+
+_MOST_CLASSES = 100_000
 
 
 @dataclass(frozen=True)

@@ -186,7 +186,10 @@ def test_damaged_files_are_read_or_refused_but_never_crash(
     try:
         assert len(read_weights(path).content) >= 0
     except WeightsError as error:
-        reasons = "(is truncated|cannot be read|asks for code to be run|holds more than tensors)"
+        reasons = (
+            "(is truncated|cannot be read|asks for code to be run|holds more than tensors|"
+            "was refused)"
+        )
         assert re.match(rf"flipped\{suffix} {reasons}", error.what)
 
 

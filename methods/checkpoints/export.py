@@ -59,9 +59,9 @@ def export_original(method: Method, path: Path) -> KeyReport:
 
 def layout_in_words(content: Mapping[str, Any]) -> str:
     """``model (85 tensors)``: which keys of a file hold how many tensors."""
-    parts = [f"{key} ({len(value)} tensors)" for key, value in content.items() if _holds(value)]
+    parts = [
+        f"{key} ({len(value)} tensors)"
+        for key, value in content.items()
+        if isinstance(value, Mapping)
+    ]
     return ", ".join(parts) or f"{len(content)} tensors at the top"
-
-
-def _holds(value: Any) -> bool:
-    return isinstance(value, Mapping)

@@ -30,6 +30,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from bench.ground.errors import UsageError
 from methods.facts import CLIP, IMAGENET, Facts, Origin, Preprocessing, refusal
 
 __all__ = [
@@ -251,6 +252,19 @@ class Method(nn.Module):
             WeightsError: A tensor is missing, unexpected or has another shape, beyond what the
                 method's own allow-list names.
         """
+
+    def original_content(self) -> dict[str, Any]:
+        """What the method's authors would have saved with these weights; ``load_released`` of it
+        gives them back.
+
+        Raises:
+            UsageError: The method has no such layout.
+        """
+        raise UsageError(
+            f"{self.title} has no layout of its authors to be written in",
+            next_step=f"give the adapter of {self.name} original_content(); until then the "
+            "checkpoint of the training is a safetensors file that any tool reads",
+        )
 
     def freeze_all_but(self, trainable: Iterable[str]) -> None:
         """Make exactly the named parameters trainable.

@@ -10,12 +10,13 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from bench.clip.architectures import architecture
+    from bench.clip.finite import require_finite
     from bench.clip.inert_pickle import Inert
     from bench.clip.load import OPENAI_MARKERS, LoadedBackbone, load_backbone, mismatches
     from bench.clip.towers import (
         CONTEXT_LENGTH,
         TextTower,
-        architecture,
         build_clip,
         causal_mask,
         end_of_text,
@@ -23,20 +24,23 @@ if TYPE_CHECKING:
         tokenize,
     )
     from bench.clip.weights import WeightsFile, file_sha256, read_weights, state_dict_of
+    from bench.clip.wrappers import at_home, unwrap
 
 _PLACES = {
+    "architectures": ("architecture",),
+    "finite": ("require_finite",),
     "inert_pickle": ("Inert",),
     "load": ("OPENAI_MARKERS", "LoadedBackbone", "load_backbone", "mismatches"),
     "towers": (
         "CONTEXT_LENGTH",
         "TextTower",
-        "architecture",
         "build_clip",
         "causal_mask",
         "end_of_text",
         "normalize",
         "tokenize",
     ),
+    "wrappers": ("at_home", "unwrap"),
     "weights": ("WeightsFile", "file_sha256", "read_weights", "state_dict_of"),
 }
 
@@ -48,6 +52,7 @@ __all__ = [
     "TextTower",
     "WeightsFile",
     "architecture",
+    "at_home",
     "build_clip",
     "causal_mask",
     "end_of_text",
@@ -56,8 +61,10 @@ __all__ = [
     "mismatches",
     "normalize",
     "read_weights",
+    "require_finite",
     "state_dict_of",
     "tokenize",
+    "unwrap",
 ]
 
 

@@ -21,6 +21,14 @@ from typing import Any, NoReturn
 import torch
 from torch import Tensor
 
+from bench.clip.bounded_reading import (
+    MAX_DEPTH,
+    MAX_PICKLE,
+    Scan,
+    TooMuch,
+    check_entry,
+    scan_pickle,
+)
 from bench.ground.errors import WeightsError
 
 _DTYPES = {
@@ -129,6 +137,13 @@ def _inert_type(module: str, name: str) -> _InertType:
     return _InertType(name, (Inert,), {"__module__": module, "harmless": harmless})
 
 
+def _size(lengths: Any = ()) -> tuple[int, ...]:
+    """What ``torch.Size`` makes: whole numbers only."""
+    if not all(isinstance(length, int) for length in lengths):
+        raise pickle.UnpicklingError("a size holds something that is no number")
+    return tuple(lengths)
+
+
 def _rebuild_tensor(
     storage: Tensor, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any
 ) -> Tensor:
@@ -158,7 +173,7 @@ class _Unpickler(pickle.Unpickler):
         if (module, name) == ("collections", "OrderedDict"):
             return OrderedDict
         if (module, name) == ("torch", "Size"):
-            return tuple
+            return _size
         if module in ("torch", "torch.cuda") and name in _DTYPES:
             return _DTYPES[name]
         return _inert_type(module, name)
@@ -171,8 +186,7 @@ class _Unpickler(pickle.Unpickler):
             raise pickle.UnpicklingError("a storage has an unknown type")
         if key not in self._storages:
             entry = self._archive.getinfo(f"{self._root}/data/{key}")
-            if entry.compress_type != zipfile.ZIP_STORED:
-                raise pickle.UnpicklingError("a storage is compressed")
+            check_entry(entry)
             data = bytearray(self._archive.read(entry))
             if len(data) != elements * dtype.itemsize:
                 raise pickle.UnpicklingError("a storage has another size than it says")
@@ -184,21 +198,48 @@ def _empty(dtype: torch.dtype) -> Tensor:
     return torch.empty(0, dtype=dtype)
 
 
+def scan_archive(path: Path) -> Scan:
+    """What the pickle of a torch zip archive would do; nothing is built.
+
+    Raises:
+        TooMuch: It would cost more than weights can need.
+        WeightsError: The file is no torch archive.
+        Exception: It is damaged.
+    """
+    with zipfile.ZipFile(path) as archive:
+        root = _checked_root(path, archive)
+        with archive.open(f"{root}/data.pkl") as file:
+            return scan_pickle(file)
+
+
+def _checked_root(path: Path, archive: zipfile.ZipFile) -> str:
+    """The folder that all of a torch archive lies in; no entry of it costs more than its bytes."""
+    roots = [name[: -len("/data.pkl")] for name in archive.namelist() if _is_root(name)]
+    if len(roots) != 1:
+        _refuse(path, "it is a zip file, but not one that torch writes")
+    root = roots[0]
+    check_entry(archive.getinfo(f"{root}/data.pkl"), limit=MAX_PICKLE)
+    byteorder = f"{root}/byteorder"
+    if byteorder in archive.namelist():
+        check_entry(archive.getinfo(byteorder), limit=64)
+        if archive.read(byteorder) != b"little":
+            _refuse(path, "it was written on a big-endian machine")
+    return root
+
+
 def read_archive(path: Path) -> Any:
     """What a torch zip archive holds, with every unknown class as ``Inert`` data.
 
     Raises:
         WeightsError: The file is damaged, no torch archive, or asks for code to be run.
+        TooMuch: It would cost more than weights can need.
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            roots = [name[: -len("/data.pkl")] for name in archive.namelist() if _is_root(name)]
-            if len(roots) != 1:
-                _refuse(path, "it is a zip file, but not one that torch writes")
-            byteorder = f"{roots[0]}/byteorder"
-            if byteorder in archive.namelist() and archive.read(byteorder) != b"little":
-                _refuse(path, "it was written on a big-endian machine")
-            return _Unpickler(archive, roots[0]).load()
+            root = _checked_root(path, archive)
+            with archive.open(f"{root}/data.pkl") as file:
+                scan_pickle(file)
+            return _Unpickler(archive, root).load()
     except PickledCode as error:
         raise WeightsError(
             f"{path.name} asks for code to be run ({error}) and was refused; nothing was run",
@@ -211,7 +252,7 @@ def read_archive(path: Path) -> Any:
             got=f"{path} ({path.stat().st_size} bytes)",
             next_step="fetch the file again and compare its size or checksum with the source's",
         ) from error
-    except WeightsError:
+    except (TooMuch, WeightsError):
         raise
     except Exception as error:  # damaged bytes make pickle and zipfile raise nearly anything
         _refuse(path, f"its contents do not follow torch's format ({error})")
@@ -230,14 +271,20 @@ def _refuse(path: Path, why: str) -> NoReturn:
 
 
 def module_tensors(root: Any) -> dict[str, Tensor]:
-    """The tensors of a pickled module tree (TorchScript) by dotted attribute name."""
-    return dict(_walk(root, "", set()))
+    """The tensors of a pickled module tree (TorchScript) by dotted attribute name.
+
+    Raises:
+        TooMuch: The modules are nested deeper than those of any network.
+    """
+    return dict(_walk(root, "", 0, set()))
 
 
-def _walk(node: Any, prefix: str, seen: set[int]) -> Iterator[tuple[str, Tensor]]:
+def _walk(node: Any, prefix: str, depth: int, seen: set[int]) -> Iterator[tuple[str, Tensor]]:
     if isinstance(node, Tensor):
         yield prefix, node
         return
+    if depth > MAX_DEPTH:
+        raise TooMuch(f"its modules are nested more than {MAX_DEPTH} deep")
     if isinstance(node, Inert):
         if id(node) in seen:
             return
@@ -246,4 +293,5 @@ def _walk(node: Any, prefix: str, seen: set[int]) -> Iterator[tuple[str, Tensor]
     if isinstance(node, Mapping):
         for name, value in node.items():
             if isinstance(value, (Tensor, Inert)):
-                yield from _walk(value, f"{prefix}.{name}" if prefix else str(name), seen)
+                inner = f"{prefix}.{name}" if prefix else str(name)
+                yield from _walk(value, inner, depth + 1, seen)

@@ -13,8 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from bench.clip.architectures import architecture
 from bench.clip.backbone_ref import BackboneRef
-from bench.clip.towers import architecture, build_clip, causal_mask
+from bench.clip.finite import require_finite
+from bench.clip.towers import build_clip, causal_mask
 from bench.clip.weights import (
     OPENAI_RELEASES,
     WeightsFile,
@@ -27,6 +29,9 @@ from bench.ground.errors import WeightsError
 
 OPENAI_MARKERS = ("input_resolution", "context_length", "vocab_size")
 """Entries of OpenAI's releases that are no weights; only those files have them."""
+
+_COUNTED = ("attn_mask", "embeddings.position_ids")
+"""Ends of the names of buffers that follow from the sizes; some tools save them."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +144,7 @@ def _clip_tensors(state: Mapping[str, Tensor], config: Mapping[str, Any]) -> dic
     tensors = {
         name: tensor
         for name, tensor in state.items()
-        if name not in OPENAI_MARKERS and not name.endswith("attn_mask")
+        if name not in OPENAI_MARKERS and not name.endswith(_COUNTED)
     }
     if "token_embedding.rows" in tensors:
         from bench.clip.mini_clip.tokens import expand_token_rows
@@ -149,6 +154,9 @@ def _clip_tensors(state: Mapping[str, Tensor], config: Mapping[str, Any]) -> dic
             tensors = expand_token_rows(tensors, vocabulary)
         except ValueError as error:
             raise WeightsError(f"the token rows do not fit: {error}") from error
+    scale = tensors.get("logit_scale")
+    if scale is not None and scale.shape == (1,):
+        tensors["logit_scale"] = scale[0]  # sharded trainings keep it as a vector
     return {
         name: tensor.to(torch.float32) if tensor.is_floating_point() else tensor
         for name, tensor in tensors.items()
@@ -164,6 +172,7 @@ def _fill(model: nn.Module, tensors: Mapping[str, Tensor], *, path: Path, name: 
             got="; ".join(problems),
             next_step="name the model that the file was made for in backbone.model",
         )
+    require_finite(tensors, source=path.name)
     model.load_state_dict(tensors, assign=True)
     # The mask is in no file, so it is still on ``meta``.
     model.attn_mask = causal_mask(len(model.get_parameter("positional_embedding")))

@@ -5,60 +5,16 @@ Nothing here uses the network. Shapes: n texts, L tokens, D text width, E joint 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from bench.ground.errors import UsageError, unknown_name
+from bench.ground.errors import UsageError
 
 CONTEXT_LENGTH = 77
-
-
-def architecture(model: str) -> dict[str, Any]:
-    """The open_clip configuration of a model name, or of a JSON file.
-
-    Raises:
-        UsageError: Unknown name, unreadable file, or not a CLIP with a vision transformer.
-    """
-    if model.endswith(".json"):
-        path = Path(model)
-        try:
-            config = json.loads(path.read_text())
-        except (OSError, ValueError) as error:
-            raise UsageError(
-                f"the model configuration {path.name} cannot be read: {error}", got=model
-            ) from error
-    else:
-        import open_clip
-
-        if model not in open_clip.list_models():
-            raise unknown_name("CLIP model", model, open_clip.list_models())
-        config = open_clip.get_model_config(model)
-    for key in ("embed_dim", "vision_cfg", "text_cfg"):
-        if key not in config:
-            raise UsageError(f"the model configuration of {model} lacks '{key}'")
-    if (
-        isinstance(config["vision_cfg"].get("layers", 12), list)
-        or "timm_model_name" in (config["vision_cfg"])
-    ):
-        raise _no_clip(model, "its image tower is not a plain vision transformer")
-    text = config["text_cfg"]
-    if config.get("custom_text") or "hf_model_name" in text or text.get("proj_bias"):
-        raise _no_clip(model, "its text tower is not CLIP's")
-    config["vision_cfg"].setdefault("image_size", 224)
-    return dict(config)
-
-
-def _no_clip(model: str, why: str) -> UsageError:
-    return UsageError(
-        f"{model} cannot be adapted here: {why}",
-        allowed="CLIP with a vision transformer, for example ViT-B-16, ViT-B-32, ViT-L-14",
-    )
 
 
 def build_clip(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from bench.clip.backbone_ref import BackboneRef
+from bench.clip.bounded_reading import (
+    PLAIN_GLOBALS,
+    TooMuch,
+    check_archive,
+    check_header,
+    scan_legacy,
+)
 from bench.ground.errors import WeightsError
 from bench.ground.files import write_atomically
 
@@ -34,8 +40,6 @@ OPENAI_RELEASES = {
 """SHA-256 of the files OpenAI released -> file stem. They were trained with QuickGELU."""
 
 _log = logging.getLogger(__name__)
-
-CONTAINERS = ("model", "state_dict", "model_state_dict")
 
 
 @dataclass(frozen=True)
@@ -130,7 +134,8 @@ def read_weights(path: Path) -> WeightsFile:
     """Read a weights file without running anything in it.
 
     Raises:
-        WeightsError: Missing, empty, truncated, of an unknown format, or with code in its pickle.
+        WeightsError: Missing, empty, truncated, of an unknown format, with code in its pickle, or
+            made to cost more than weights can need.
     """
     if not path.is_file():
         raise WeightsError("no such weights file", got=str(path), next_step="check the path")
@@ -149,14 +154,16 @@ def read_weights(path: Path) -> WeightsFile:
             got=str(path),
             next_step="fetch the file again",
         )
-    if path.suffix == ".safetensors":
-        return _read_safetensors(path)
-    return _read_torch(path)
+    try:
+        return _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+    except TooMuch as excess:
+        raise too_much(path, excess) from excess
 
 
 def _read_safetensors(path: Path) -> WeightsFile:
     from safetensors import SafetensorError, safe_open
 
+    check_header(path)
     try:
         with safe_open(str(path), framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -166,24 +173,20 @@ def _read_safetensors(path: Path) -> WeightsFile:
 
 
 def _read_torch(path: Path) -> WeightsFile:
-    import pickle
-
     import torch
 
     from bench.clip.inert_pickle import module_tensors, read_archive
 
     names = _archived(path)
-    is_zip = names is not None
     if names is not None and any(name.endswith("/constants.pkl") for name in names):
         return WeightsFile(module_tensors(read_archive(path)), "torchscript")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        if not is_zip:
-            raise _old_format(path, error) from error
+    if not _is_plain(path, names):
         content = read_archive(path)
-    except Exception as error:  # damaged bytes make torch.load raise nearly anything
-        raise _damaged(path, error) from error
+    else:
+        try:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:  # damaged bytes make torch.load raise nearly anything
+            raise _damaged(path, error) from error
     if not isinstance(content, Mapping):
         raise WeightsError(
             f"{path.name} holds a {type(content).__name__}, not tensors by name", got=str(path)
@@ -196,22 +199,55 @@ def _archived(path: Path) -> list[str] | None:
     try:
         if not zipfile.is_zipfile(path):
             return None
+        check_archive(path)
         with zipfile.ZipFile(path) as archive:
             return archive.namelist()
+    except TooMuch:
+        raise
     except Exception as error:  # damaged bytes make zipfile raise nearly anything
         raise _damaged(path, error) from error
 
 
-def _old_format(path: Path, error: Exception) -> WeightsError:
-    named = re.search(r"GLOBAL (\S+) (?:was not an allowed|whose module)", str(error))
-    if named is None:
-        # torch's own text would advise to switch its protection off.
-        return _damaged(path, ValueError("its contents do not follow torch's format"))
+def _is_plain(path: Path, names: list[str] | None) -> bool:
+    """Whether a file's pickle makes plain tensors only, which torch builds at bounded cost.
+
+    Args:
+        path: A file of torch, looked through without building anything.
+        names: What it holds if it is an archive; None: it has torch's old format.
+
+    Raises:
+        WeightsError: It is damaged, or has more than tensors in the old format.
+    """
+    try:
+        if names is not None:
+            from bench.clip.inert_pickle import scan_archive
+
+            return scan_archive(path).names <= PLAIN_GLOBALS
+        foreign = sorted(scan_legacy(path).names - PLAIN_GLOBALS)
+    except (TooMuch, WeightsError):
+        raise
+    except Exception as error:  # damaged bytes make pickletools raise nearly anything
+        raise _damaged(path, ValueError("its contents do not follow torch's format")) from error
+    if foreign:
+        raise _old_format(path, foreign[0].replace(" ", "."))
+    return True
+
+
+def _old_format(path: Path, named: str) -> WeightsError:
     return WeightsError(
-        f"{path.name} holds more than tensors ({named[1]}) in torch's old format and was refused; "
+        f"{path.name} holds more than tensors ({named}) in torch's old format and was refused; "
         "nothing was run",
         got=str(path),
         next_step="where you trust it, save its state dict with safetensors.torch.save_file",
+    )
+
+
+def too_much(path: Path, excess: TooMuch) -> WeightsError:
+    """The error for a file that costs more than weights can need."""
+    return WeightsError(
+        f"{path.name} was refused: {excess}; no weights need that",
+        got=f"{path} ({path.stat().st_size} bytes)",
+        next_step="take the weights from a source you trust, as safetensors if it has them",
     )
 
 
@@ -225,35 +261,32 @@ def _damaged(path: Path, error: Exception) -> WeightsError:
 
 
 def state_dict_of(
-    content: Mapping[str, Any], containers: Sequence[str] = CONTAINERS, *, source: str = "the file"
+    content: Mapping[str, Any],
+    containers: Sequence[str] | None = None,
+    *,
+    source: str = "the file",
 ) -> dict[str, Tensor]:
-    """The tensors by name, out of their container and without the prefix ``module.``.
+    """The tensors by name, out of their container and without what wrappers put in front.
 
     Args:
         content: What a file holds.
-        containers: Keys that may hold the state dict, tried in order.
-        source: What to call it in errors.
+        containers: Keys that may hold the state dict, tried in order; None: the usual ones.
+        source: What to call it in errors and in the log.
 
     Raises:
-        WeightsError: There are no tensors where they should be.
+        WeightsError: There are no tensors where they should be, or they are larger than the file.
     """
-    import torch
+    from bench.clip.bounded_reading import check_expansion
+    from bench.clip.wrappers import CONTAINERS, unwrap
 
-    chosen: Mapping[str, Any] = content
-    for container in containers:
-        inner = content.get(container)
-        if isinstance(inner, Mapping):
-            chosen = inner
-            break
-    tensors = {
-        str(name): value for name, value in chosen.items() if isinstance(value, torch.Tensor)
-    }
-    if not tensors:
+    found = unwrap(content, containers or CONTAINERS, source=source)
+    try:
+        check_expansion(found.tensors)
+    except TooMuch as excess:
         raise WeightsError(
-            f"{source} holds no tensors by name",
-            got="top-level keys: " + ", ".join(map(str, list(content)[:10])),
-            allowed="a state dict, or one under " + ", ".join(map(repr, containers)),
-        )
-    if all(name.startswith("module.") for name in tensors):
-        tensors = {name.removeprefix("module."): value for name, value in tensors.items()}
-    return tensors
+            f"{source} was refused: {excess}; no weights need that",
+            next_step="take the weights from a source you trust",
+        ) from excess
+    for step in found.steps:
+        _log.warning("%s: %s", source, step)
+    return found.tensors

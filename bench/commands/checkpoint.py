@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.ground.errors import UsageError
 from bench.ground.extensions import load_plugins
 
 if TYPE_CHECKING:
@@ -19,6 +20,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--plugin", action="append", default=[], metavar="FILE", help="a file with adapters"
     )
     parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument(
+        "--export",
+        choices=["original"],
+        help="write a checkpoint of a training of yours as the method's authors' code loads it",
+    )
+    parser.add_argument(
+        "--to", type=Path, metavar="FILE", help="where --export writes (default: beside FILE)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -29,9 +38,52 @@ def run(args: argparse.Namespace) -> int:
 
     for plugin in load_plugins(args.plugin):
         print(plugin, file=sys.stderr)
+    if args.to is not None and args.export is None:
+        raise UsageError("--to names a file, and nothing is exported", next_step="add --export")
+    if args.export is not None:
+        print(_exported(args.file, args.to))
+        return 0
     found = identify(args.file)
     print(_document(found) if args.json else _text(found))
     return 0 if found.method is not None and not found.problem else 1
+
+
+def _exported(file: Path, to: Path | None) -> str:
+    """Write a training's weights in the authors' layout; what was written, in words.
+
+    Raises:
+        UsageError: The file is no checkpoint in the folder of its training, or there is a file
+            already where it is to be written.
+    """
+    from bench.engine.scoring.prediction import method_of_training
+    from methods.checkpoints.export import export_original, layout_in_words
+
+    folder = file if file.is_dir() else file.parent
+    if not (folder / "job.json").is_file():
+        raise UsageError(
+            f"{file.name} does not lie in the folder of its training",
+            got=f"no {folder / 'job.json'}",
+            allowed="RUN/jobs/KEY/checkpoint.safetensors: job.json beside it names the backbone "
+            "and the options that belong to it",
+            next_step="give the file where the training left it; a file that others released is "
+            "in its authors' layout already",
+        )
+    target = to or folder / "original.pth"
+    if target.exists():
+        raise UsageError(
+            f"{target.name} exists already",
+            got=str(target),
+            next_step="name another file with --to",
+        )
+    if not target.parent.is_dir():
+        raise UsageError("there is no such folder", got=str(target.parent))
+    method = method_of_training(folder)
+    report = export_original(method, target)
+    held = layout_in_words(method.original_content())
+    return (
+        f"wrote     {target} ({target.stat().st_size / 1e6:.1f} MB): {method.title}, {held}\n"
+        f"reads as  {report}"
+    )
 
 
 def _document(found: Identity) -> str:

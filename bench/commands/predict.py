@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     names = parser.add_mutually_exclusive_group(required=True)
     names.add_argument("--classes", metavar="'a,b,c'", help="names, separated by commas")
     names.add_argument(
-        "--classes-file", type=Path, metavar="F", help="a name a line, or a table id,name"
+        "--classes-file", type=Path, metavar="F", help="one name per line, or a table number,name"
     )
     parser.add_argument("--config", help="configuration file or name (default: mini)")
     parser.add_argument(
@@ -59,13 +59,9 @@ def _class_names(args: argparse.Namespace) -> tuple[str, ...]:
     if args.classes is not None:
         names = [name.strip() for name in args.classes.split(",")]
         return tuple(name for name in names if name)
-    from bench.data.lists.class_names import read_class_names
-    from bench.data.official.annotations.base import numbered_lines, read_text
+    from bench.data.lists.class_files import read_class_file
 
-    first = read_text(args.classes_file).split("\n", 1)[0]
-    if [column.strip() for column in first.split(",")][:2] == ["id", "name"]:
-        return read_class_names(args.classes_file)
-    return tuple(line for _, line in numbered_lines(args.classes_file))
+    return read_class_file(args.classes_file)
 
 
 def _predictor(args: argparse.Namespace) -> Predictor:
@@ -80,7 +76,21 @@ def _predictor(args: argparse.Namespace) -> Predictor:
 def _of_training(args: argparse.Namespace, folder: Path) -> Predictor:
     from bench.engine.scoring.prediction import from_training
 
-    predictor = from_training(folder)
+    given = {
+        "--config": args.config is not None,
+        "--setting": args.setting is not None,
+        "--plugin": bool(args.plugin),
+    }
+    refused = [flag for flag, is_given in given.items() if is_given]
+    if refused:
+        raise UsageError(
+            f"{folder.name[:8]} is a training of yours: its configuration, setting and plug-ins "
+            "are those it was made with",
+            got=", ".join(refused),
+            allowed="--method, --num-frames, --top, --json",
+            next_step=f"leave {' and '.join(refused)} out",
+        )
+    predictor = from_training(folder, args.num_frames)
     method = predictor.job.method
     if args.method not in (None, method.row, method.adapter):
         raise UsageError(
@@ -185,4 +195,4 @@ def _document(found: Predictions) -> str:
     import json
     from dataclasses import asdict
 
-    return json.dumps(asdict(found), indent=1)
+    return json.dumps(asdict(found), indent=1, allow_nan=False)

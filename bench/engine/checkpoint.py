@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,10 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from bench.clip.finite import require_finite
 from bench.ground.errors import WeightsError
 from bench.ground.files import write_atomically
 from methods.base import KeyReport, Method
@@ -58,13 +59,20 @@ def changed_names(
     return tuple(sorted(keep))
 
 
-def save_weights(method: Method, names: Iterable[str], path: Path) -> str:
+def save_weights(method: Method, names: Collection[str], path: Path) -> str:
     """Write the named tensors; returns the SHA-256 of the file.
 
     Raises:
+        WeightsError: Training has left NaN or infinity in them.
         OSError: Also on a full disk; no half file is left.
     """
     tensors = method.state_dict()
+    trained = dict(method.named_parameters())
+    require_finite(
+        {name: tensors[name] for name in names if name in trained},
+        source=f"the trained {method.name}",
+        next_step="lower lr in the recipe, or use precision = 'fp32'",
+    )
     # One entry only: safetensors writes several in an order that changes from call to call.
     note = json.dumps({"method": method.name, "class_names": method.class_names})
     data = save(_on_cpu({name: tensors[name] for name in names}), {NOTE: note})
@@ -129,11 +137,25 @@ def _fill(method: Method, tensors: Mapping[str, Tensor]) -> KeyReport:
             allowed="tensors with the names and shapes of the method",
             next_step="use a checkpoint of the same backbone, method and options",
         )
+    weights = {name: t for name, t in tensors.items() if isinstance(places[name], nn.Parameter)}
+    require_finite(weights, source="the checkpoint")
     with torch.no_grad():
         for name, tensor in tensors.items():
             places[name].copy_(tensor)
     missing = (name for name, _ in method.named_parameters() if name not in tensors)
     return KeyReport(tuple(sorted(tensors)), tuple(missing), (), ())
+
+
+def trained_classes(path: Path) -> tuple[str, ...]:
+    """The classes that a training's checkpoint was trained on.
+
+    Raises:
+        WeightsError: The file is absent or broken, or does not say.
+    """
+    _, names = _read(path)
+    if names is None:
+        raise WeightsError("the checkpoint does not say its classes", got=str(path))
+    return names
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...] | None]:
@@ -142,20 +164,36 @@ def _read(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...] | None]:
         with safe_open(path, framework="pt") as file:
             note = json.loads((file.metadata() or {}).get(NOTE, "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        names = note.get("class_names")
-        return tensors, None if names is None else tuple(names)
+        return tensors, _classes_in(note)
     except FileNotFoundError as error:
         raise WeightsError(
             "there is no checkpoint",
             got=str(path),
             next_step="run the training it belongs to: bench run --rerun missing",
         ) from error
-    except SafetensorError as error:
+    except (SafetensorError, ValueError, RecursionError) as error:
         raise WeightsError(
             "the checkpoint is damaged",
             got=f"{path}: {error}",
             next_step="delete it and run again: bench run --rerun missing",
         ) from error
+
+
+def _classes_in(note: Any) -> tuple[str, ...] | None:
+    """The classes in a checkpoint's note, which a stranger may have written.
+
+    Raises:
+        ValueError: It is no such note.
+    """
+    names = note.get("class_names") if isinstance(note, dict) else ()
+    if names is None:
+        return None
+    if not isinstance(names, list) or not 0 < len(names) <= _MOST_CLASSES:
+        raise ValueError("its note on the training is not one that a training writes")
+    return tuple(map(str, names))
+
+
+_MOST_CLASSES = 100_000
 
 
 @dataclass(frozen=True)

@@ -102,5 +102,8 @@ def trained_here(path: Path) -> str | None:
     """Name of the adapter whose checkpoint a file is, if this project's trainings wrote it."""
     if path.suffix != ".safetensors":
         return None
-    note = json.loads(read_weights(path).metadata.get(checkpoint.NOTE, "{}"))
+    try:
+        note = json.loads(read_weights(path).metadata.get(checkpoint.NOTE, "{}"))
+    except (ValueError, RecursionError):
+        return None
     return note.get("method") if isinstance(note, dict) else None

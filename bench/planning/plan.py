@@ -14,6 +14,7 @@ from typing import Any
 
 import methods as methods_room
 import settings as settings_room
+from bench.clip.architectures import architecture
 from bench.clip.backbone_ref import BackboneRef
 from bench.clip.weights import file_sha256
 from bench.data.lists.clip_lists import check_disjoint
@@ -316,6 +317,8 @@ def backbone_of(config: RunConfig) -> tuple[BackboneRef, str | None]:
     chosen = config.backbone
     own = chosen.model.endswith(".json")
     model = absolute(chosen.model) if own else chosen.model
+    if not own or Path(model).is_file():
+        architecture(model)  # refused here rather than by every job
     weights = None if chosen.weights is None else absolute(chosen.weights)
     found = weights is not None and Path(weights).is_file()
     reference = BackboneRef(

@@ -30,7 +30,7 @@ from torch import Tensor, nn
 from bench.clip import causal_mask, end_of_text, normalize, tokenize
 from bench.ground.errors import UsageError
 from methods.a5.facts import A5_FACTS
-from methods.a5.released import load
+from methods.a5.released import content_of, load
 from methods.base import KeyReport, Method
 from methods.image_tower import run_block
 
@@ -227,6 +227,10 @@ class A5(Method, facts=A5_FACTS):
         others = others[~torch.isin(others, present)]
         wanted = max(0, self.num_contrast - len(present))
         return torch.cat([present, others[:wanted]]), places  # [K], [B]
+
+    def original_content(self) -> dict[str, Any]:
+        """See ``Method``."""
+        return content_of(self)
 
     def load_released(self, source: Path | Mapping[str, Any]) -> KeyReport:
         """Load a released checkpoint of as many frames and layers; see ``Method``."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.ground.errors import WeightsError
 from methods.base import KeyReport
+from methods.checkpoints.export import state_of
 from methods.checkpoints.released import load_checked, released_tensors
 
 if TYPE_CHECKING:
@@ -37,3 +38,8 @@ def _unfit(name: str, option: str, what: str, given: int, wanted: int) -> Weight
         allowed=given,
         next_step=f"set {option} = {given}",
     )
+
+
+def content_of(method: A5) -> dict[str, Any]:
+    """As the training of Efficient-Prompt saves it: CLIP whole, no prefix."""
+    return {"state_dict": state_of(method)}

@@ -27,7 +27,7 @@ from bench.clip import end_of_text, normalize, tokenize
 from bench.ground.errors import UsageError
 from methods.actionclip.facts import ACTIONCLIP
 from methods.actionclip.fusion import build_fusion
-from methods.actionclip.released import load
+from methods.actionclip.released import content_of, load
 from methods.actionclip.shift import shift_in_time
 from methods.actionclip.text import (
     TEMPLATES,
@@ -211,6 +211,10 @@ class ActionClip(Method, facts=ACTIONCLIP):
             for group, scale in zip((rest, image, fusion), (1.0, *self._lr_ratios), strict=True)
             if group
         ]
+
+    def original_content(self) -> dict[str, Any]:
+        """See ``Method``."""
+        return content_of(self)
 
     def load_released(self, source: Path | Mapping[str, Any]) -> KeyReport:
         """Load a released ActionCLIP checkpoint, or one of mmaction2's port; see ``Method``.

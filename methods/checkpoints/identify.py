@@ -19,25 +19,16 @@ import torch
 from torch import Tensor, nn
 
 import methods
-from bench.clip import (
-    Inert,
-    WeightsFile,
-    build_clip,
-    causal_mask,
-    file_sha256,
-    read_weights,
-    state_dict_of,
-)
+from bench.clip import WeightsFile, build_clip, causal_mask, file_sha256, read_weights, unwrap
 from bench.ground.errors import BenchError, WeightsError
 from methods.base import KeyReport, Method
 from methods.checkpoints import layouts as signatures
+from methods.checkpoints.configuration import frames_in, vifi_method_in
 from methods.checkpoints.layouts import Sizes
 
-CONTAINERS = ("model", "state_dict", "model_state_dict")
 TRAINED = "trained"
 """Metadata entry of the checkpoints that this project's trainings write."""
 
-_FRAMES_KEYS = ("NUM_FRAMES", "num_frames", "num_segments", "numF")
 _DEFAULT_FRAMES = 8
 
 
@@ -52,7 +43,7 @@ class Identity:
         layout: ``torch``, ``torchscript`` or ``safetensors``.
         container: Key that holds the tensors, '' where they are at the top.
         beside: Other keys at the top.
-        prefix: What was taken off every name: ``module.`` or ''.
+        prefix: What was taken off every name: ``module.``, ``_orig_mod.`` and the like, or ''.
         tensors: Number of tensors.
         parameters: Number of values in them.
         method: Adapter it belongs to, or None.
@@ -91,39 +82,44 @@ def identify(path: Path) -> Identity:
         WeightsError: Missing, truncated, no checkpoint, or with code in its pickle.
     """
     file = read_weights(path)
-    tensors = state_dict_of(file.content, CONTAINERS, source=path.name)
-    container = next((key for key in CONTAINERS if isinstance(file.content.get(key), Mapping)), "")
-    inner = file.content[container] if container else file.content
-    names = [name for name, value in inner.items() if isinstance(value, Tensor)]
+    unwrapped = unwrap(file.content, source=path.name)
+    tensors = unwrapped.tensors
     note = _note(file)
     around = _with_fusion(tensors, file.content)
     method = note or signatures.method_of(around, file.content)
+    if method == "vifi-clip" and note is None:
+        # Image-FT and text-FT write the same tensors; the configuration tells them apart.
+        method = vifi_method_in(file.content) or method
     frames = signatures.frames_of(around)
     found = Identity(
         file=str(path),
         sha256=file_sha256(path),
         bytes=path.stat().st_size,
         layout=file.layout,
-        container=container,
-        beside=tuple(str(key) for key in file.content if key != container) if container else (),
-        prefix="module." if all(name.startswith("module.") for name in names) else "",
+        container=unwrapped.container,
+        beside=_beside(file.content, unwrapped.container.split(".")[0]),
+        prefix=unwrapped.prefix,
         tensors=len(tensors),
         parameters=sum(value.numel() for value in tensors.values()),
         method=method,
         trained_here=note is not None,
         sizes=signatures.sizes_of(around),
-        frames=frames if frames is not None else _frames_in_config(file.content),
+        frames=frames if frames is not None else frames_in(file.content),
         classes=signatures.classes_of(around),
         options={} if method is None else signatures.options_of(method, around),
     )
     return _tried(found, file.content, tensors)
 
 
+def _beside(content: Mapping[str, Any], container: str) -> tuple[str, ...]:
+    return tuple(str(key) for key in content if key != container) if container else ()
+
+
 def _note(file: WeightsFile) -> str | None:
     """The adapter that a training of this project names in the file's metadata."""
     try:
         note = json.loads(file.metadata.get(TRAINED, "null"))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return str(note["method"]) if isinstance(note, dict) and "method" in note else None
 
@@ -133,23 +129,6 @@ def _with_fusion(tensors: Mapping[str, Tensor], content: Mapping[str, Any]) -> d
     fusion = content.get("fusion_model_state_dict")
     extra = fusion.items() if isinstance(fusion, Mapping) else ()
     return {**tensors, **{f"fusion.{key.removeprefix('module.')}": value for key, value in extra}}
-
-
-def _frames_in_config(content: Mapping[str, Any]) -> int | None:
-    """Frames per video as a configuration inside the file says; it is inert data."""
-    queue: list[Any] = [content.get("config"), content.get("args")]
-    while queue:
-        node = queue.pop(0)
-        parts: dict[Any, Any] = {}
-        if isinstance(node, Inert):
-            parts = {**node.items, **(node.state if isinstance(node.state, dict) else {})}
-        elif isinstance(node, Mapping):
-            parts = dict(node)
-        for key, value in parts.items():
-            if key in _FRAMES_KEYS and isinstance(value, int) and value > 0:
-                return value
-            queue.append(value)
-    return None
 
 
 def _tried(found: Identity, content: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Identity:

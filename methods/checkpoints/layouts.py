@@ -202,8 +202,14 @@ def _actionclip(tensors: Tensors) -> dict[str, Any]:
         ("transformer.resblocks.", "Transf"),
     ):
         if any(re.match(rf"(fusion|adapter)\.{re.escape(part)}", name) for name in tensors):
-            return {"fusion": fusion}
-    return {"fusion": "meanP"}
+            return {"fusion": fusion, **_shift(tensors)}
+    return {"fusion": "meanP", **_shift(tensors)}
+
+
+def _shift(tensors: Tensors) -> dict[str, Any]:
+    """The original wraps every block of the image tower when it shifts: ``resblocks.N.net.``."""
+    marked = any(re.match(r".*visual\..*resblocks\.\d+\.net\.", name) for name in tensors)
+    return {"temporal_shift": True} if marked else {}
 
 
 def _a5(tensors: Tensors) -> dict[str, Any]:

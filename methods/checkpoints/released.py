@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bench.clip import mismatches, read_weights, state_dict_of
+from bench.clip import at_home, mismatches, read_weights, require_finite, state_dict_of
 from bench.ground.errors import WeightsError
 from methods.base import KeyReport
 from methods.checkpoints.layouts import described, method_of, sizes_of
@@ -31,7 +31,7 @@ def read_released(source: Path | Mapping[str, Any]) -> tuple[Mapping[str, Any], 
 
 
 def released_tensors(source: Path | Mapping[str, Any]) -> tuple[dict[str, Tensor], str]:
-    """The one state dict of a released file, without ``module.``, and the file's name."""
+    """The one state dict of a released file, without wrappers' names, and the file's name."""
     content, name = read_released(source)
     return state_dict_of(content, source=name), name
 
@@ -54,8 +54,9 @@ def load_checked(
         may_miss: Regular expressions of the module's tensors that a checkpoint may lack.
 
     Raises:
-        WeightsError: A tensor is missing, unexpected or of another shape.
+        WeightsError: A tensor is missing, unexpected or of another shape, or holds NaN.
     """
+    tensors = at_home(tensors, module.state_dict())
     ignored = _matching(tensors, ignore)
     used = {name: tensor for name, tensor in tensors.items() if name not in ignored}
     wanted = dict(module.state_dict())
@@ -65,6 +66,7 @@ def load_checked(
     problems = mismatches(required, used)
     if problems:
         raise _misfit(module, source, required, tensors, ignored, problems)
+    require_finite({name: used[name] for name in used if name in _weights(module)}, source=source)
     with torch.no_grad():
         for name, tensor in used.items():
             wanted[name].copy_(tensor)
@@ -115,6 +117,11 @@ def _misfit(
         ignored=tuple(sorted(ignored)),
     )
     return error
+
+
+def _weights(module: nn.Module) -> set[str]:
+    """Names of a module's parameters; buffers may be masks, which hold infinity."""
+    return {name for name, _ in module.named_parameters()}
 
 
 def _matching(names: Iterable[str], patterns: Iterable[str]) -> set[str]:

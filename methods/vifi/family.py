@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from bench.clip import TextTower, end_of_text, normalize, tokenize
 from methods.base import KeyReport, Method
-from methods.vifi.released import load
+from methods.vifi.released import content_of, load
 
 
 class VifiFamily(Method):
@@ -83,6 +83,10 @@ class VifiFamily(Method):
         """Logits [B,C]: scaled cosine of the averaged frame features and the text features."""
         similarity = normalize(frames.mean(dim=1)) @ normalize(text).T  # [B,C]
         return self.logit_scale.exp() * similarity
+
+    def original_content(self) -> dict[str, Any]:
+        """See ``Method``."""
+        return content_of(self)
 
     def load_released(self, source: Path | Mapping[str, Any]) -> KeyReport:
         """Load a released ViFi-CLIP, image-FT or text-FT checkpoint; see ``Method``."""

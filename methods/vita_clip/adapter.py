@@ -34,7 +34,7 @@ from methods.base import KeyReport, Method
 from methods.image_tower import require_plain
 from methods.vita_clip.blocks import VitaAttention, VitaImageTower
 from methods.vita_clip.facts import VITA_CLIP
-from methods.vita_clip.released import Contexts, load
+from methods.vita_clip.released import Contexts, content_of, load
 
 _STD = 0.02
 _TRAINED = ("summary", "local", "global", "time_embed")
@@ -245,6 +245,10 @@ class VitaClip(Method, facts=VITA_CLIP):
         """Logits [B,C]: scaled cosine of the averaged frame features and the text features."""
         similarity = normalize(frames.mean(dim=1)) @ normalize(text).T  # [B,C]
         return self.logit_scale.exp() * similarity
+
+    def original_content(self) -> dict[str, Any]:
+        """See ``Method``."""
+        return content_of(self)
 
     def load_released(self, source: Path | Mapping[str, Any]) -> KeyReport:
         """Load a released Vita-CLIP checkpoint of as many frames; see ``Method``.

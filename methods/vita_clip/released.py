@@ -12,6 +12,7 @@ from torch import Tensor
 from bench.clip import tokenize
 from bench.ground.errors import WeightsError
 from methods.base import KeyReport
+from methods.checkpoints.export import state_of
 from methods.checkpoints.released import load_checked, released_tensors
 
 if TYPE_CHECKING:
@@ -89,3 +90,22 @@ def _belongs(
         return False
     gap = (suffix.float() - wanted).norm(dim=(1, 2)) / wanted.norm(dim=(1, 2))  # [C]
     return not bool((gap > _OTHER_TEXT).any())
+
+
+def content_of(method: VitaClip) -> dict[str, Any]:
+    """As Vita-CLIP's training saves it, with the class names' token embeddings.
+
+    Its loader is strict, so the two buffers have to be there. Without contexts it has no text
+    tower.
+    """
+    tensors = state_of(method, prefix="module.")
+    if not method._count:
+        return {"model": {n: t for n, t in tensors.items() if ".textual." not in n}}
+    names = [name.replace("_", " ") for name in method._trained_classes or method.class_names]
+    words = " ".join(method._words or ["X"] * method._count)
+    length = len(method.textual.positional_embedding)
+    ids = tokenize([f"{words} {name}." for name in names], context_length=length)
+    table = method.textual.token_embedding.weight.detach().cpu()
+    tensors["module.prompt_learner.token_prefix"] = table[ids[:, :1]]
+    tensors[f"module.{_SUFFIX}"] = table[ids[:, 1 + method._count :]]
+    return {"model": tensors}

@@ -34,7 +34,7 @@ from methods.base import KeyReport, Method, ParameterGroup
 from methods.image_tower import class_feature, embed, require_plain
 from methods.xclip.facts import XCLIP
 from methods.xclip.modules import CrossFrameBlock, MultiframeIntegration, VideoSpecificPrompts
-from methods.xclip.released import load
+from methods.xclip.released import content_of, load
 
 _NEW_PARTS = ("message_", "mit", "prompts")
 """Parts of the names of parameters that CLIP does not have."""
@@ -200,6 +200,10 @@ class XClip(Method, facts=XCLIP):
             ParameterGroup(tuple(names), lr_scale=scale, weight_decay=None if decays else 0.0)
             for (scale, decays), names in groups.items()
         ]
+
+    def original_content(self) -> dict[str, Any]:
+        """See ``Method``."""
+        return content_of(self)
 
     def load_released(self, source: Path | Mapping[str, Any]) -> KeyReport:
         """Load a released X-CLIP checkpoint of as many frames; see ``Method``."""

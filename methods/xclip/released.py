@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.ground.errors import WeightsError
 from methods.base import KeyReport
+from methods.checkpoints.export import state_of
 from methods.checkpoints.released import load_checked, released_tensors
 
 if TYPE_CHECKING:
@@ -29,3 +30,8 @@ def load(method: XClip, source: Path | Mapping[str, Any]) -> KeyReport:
             next_step=f"evaluate it with {frames} frames",
         )
     return load_checked(method, tensors, source=name)
+
+
+def content_of(method: XClip) -> dict[str, Any]:
+    """As X-CLIP's training saves it: no prefix."""
+    return {"model": state_of(method)}

@@ -17,13 +17,14 @@ from bench.clip.weights import file_sha256
 from bench.data.lists.clips import Clip, ClipSet
 from bench.data.lists.clips_ref import ClipsRef
 from bench.engine.build import build_method
+from bench.engine.checkpoint import trained_classes
 from bench.engine.heartbeat import Heartbeat
 from bench.engine.initial_weights import fill_for_scoring
 from bench.engine.precision import pick_device, resolve_precision
 from bench.engine.scoring.evaluate import Scored, Scorer
 from bench.engine.shortcuts import Shortcuts
 from bench.engine.stopping import StopRequest
-from bench.ground.errors import DataError, UsageError
+from bench.ground.errors import DataError, UsageError, WeightsError
 from bench.planning.config import RunConfig
 from bench.planning.jobs import (
     EvaluateJob,
@@ -35,6 +36,7 @@ from bench.planning.jobs import (
 from bench.planning.plan import backbone_of
 from bench.planning.preprocessing import preprocessing_ref
 from bench.planning.row_facts import RowFacts, row_facts
+from methods.base import Method
 from results.run.layout import CHECKPOINT, JOB
 
 _CLIPS = ClipsRef(
@@ -112,11 +114,12 @@ class Predictor:
     checkpoint: str
 
 
-def from_training(folder: Path) -> Predictor:
+def from_training(folder: Path, num_frames: int | None = None) -> Predictor:
     """Score with what a training of this project left in its job folder.
 
     Args:
         folder: ``runs/<name>/jobs/<key>`` of a training, or of an evaluation of one.
+        num_frames: Frames per view; None: as many as it was made with.
 
     Raises:
         DataError: There is no job, or its training has no checkpoint.
@@ -125,6 +128,8 @@ def from_training(folder: Path) -> Predictor:
     shared: dict[str, Any] = {
         name: getattr(job, name) for name in type(job).model_fields if name in _SHARED
     }
+    if num_frames is not None:
+        shared["recipe"] = job.recipe.model_copy(update={"num_frames": num_frames})
     key = job.key if isinstance(job, TrainJob) else job.parent
     released = job.released if isinstance(job, EvaluateJob) else None
     parents = {} if key is None else {key: folder.parent / key}
@@ -138,6 +143,23 @@ def from_training(folder: Path) -> Predictor:
     found = EvaluateJob(**shared, clips=_CLIPS, parent=key, released=released, policy="exclude")
     named = "none" if key is None else f"training {key}"
     return Predictor(found, parents, named if released is None else released.path)
+
+
+def method_of_training(folder: Path) -> Method:
+    """The method that a training left in its job folder, with its backbone and weights.
+
+    Raises:
+        DataError: There is no job, or its training has no checkpoint.
+        WeightsError: The backbone or the checkpoint does not fit.
+    """
+    predictor = from_training(folder)
+    if not predictor.parents:
+        raise DataError("this evaluation has no training", got=str(folder))
+    (place,) = predictor.parents.values()
+    names = trained_classes(place / CHECKPOINT)
+    built = build_method(predictor.job, names)
+    fill_for_scoring(built.method, predictor.job, predictor.parents)
+    return built.method
 
 
 _SHARED = ("method", "backbone", "recipe", "preprocessing", "seed", "plugins", "threads", "workers")
@@ -218,7 +240,7 @@ def predict(
 
     Raises:
         UsageError: There are fewer than two classes, or the method cannot score these.
-        WeightsError: The backbone or the checkpoint does not fit.
+        WeightsError: The backbone or the checkpoint does not fit, or a score is not finite.
     """
     if len(set(class_names)) < max(2, len(class_names)):
         raise UsageError(
@@ -239,6 +261,7 @@ def predict(
     scorer = Scorer(job, built, chosen, precision, shortcuts)
     with tempfile.TemporaryDirectory() as folder:
         scored = scorer.run(Heartbeat(Path(folder)), StopRequest())
+    _check_finite(scored, job)
     found = {
         **_best(scored, chosen.class_names, top),
         **{bad.clip: Prediction(bad.clip, (), bad.reason, bad.detail) for bad in scorer.bad.all()},
@@ -252,6 +275,21 @@ def predict(
         prompts=tuple(built.method.prompts[:3]),
         videos=tuple(found[name] for name in named),
     )
+
+
+def _check_finite(scored: Scored, job: EvaluateJob) -> None:
+    bad = [
+        clip.id
+        for clip, row in zip(scored.clips, scored.scores, strict=True)
+        if not np.isfinite(row).all()
+    ]
+    if bad:
+        raise WeightsError(
+            f"the scores of {len(bad)} of {len(scored.clips)} videos are not finite",
+            got=", ".join(bad[:5]),
+            next_step="check the weights (bench checkpoint FILE), or set precision = 'fp32' in "
+            f"the recipe (it is '{job.recipe.precision}')",
+        )
 
 
 def _best(scored: Scored, names: Sequence[str], top: int) -> dict[str, Prediction]:

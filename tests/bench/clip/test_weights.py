@@ -186,7 +186,10 @@ def test_damaged_files_are_read_or_refused_but_never_crash(
     try:
         assert len(read_weights(path).content) >= 0
     except WeightsError as error:
-        reasons = "(is truncated|cannot be read|asks for code to be run|holds more than tensors)"
+        reasons = (
+            "(is truncated|cannot be read|asks for code to be run|holds more than tensors|"
+            "was refused)"
+        )
         assert re.match(rf"flipped\{suffix} {reasons}", error.what)
 
 
@@ -215,7 +218,8 @@ def test_a_file_without_tensors_says_what_it_holds() -> None:
     assert str(error.value) == (
         "x.pth holds no tensors by name\n"
         "  got:     top-level keys: epoch, optimizer\n"
-        "  allowed: a state dict, or one under 'model', 'state_dict', 'model_state_dict'"
+        "  allowed: a state dict, or one under 'model', 'state_dict', 'model_state_dict'\n"
+        "  next:    save the state dict alone: torch.save(model.state_dict(), file)"
     )
 
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from bench.cli import main
 from bench.engine.job.run_job import run_job
@@ -175,3 +176,59 @@ def test_what_cannot_be_asked_is_refused(
 ) -> None:
     assert main(["predict", "v.mp4", *flags]) == code
     assert capsys.readouterr().err.startswith(message)
+
+
+def test_frames_of_a_training_can_be_chosen(
+    world: World, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video = str(world.root / "videos" / "0_3.mp4")
+    flags = ["--run", str(world.root / "run" / trained.name[:8]), "--classes", ",".join(CLASSES)]
+    seen = []
+    for frames in ([], ["--num-frames", "1"]):
+        assert main(["predict", video, *flags, *frames, "--json"]) == 0
+        seen.append(json.loads(capsys.readouterr().out)["videos"][0]["best"])
+    assert seen[0] != seen[1]
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        (["--config", "paper"], "--config"),
+        (["--setting", "few-shot", "--plugin", "mine.py"], "--setting and --plugin"),
+    ],
+)
+def test_what_a_training_fixes_is_refused(
+    flags: list[str], named: str, world: World, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = ["--run", str(world.root / "run" / trained.name[:8]), "--classes", "a,b"]
+    assert main(["predict", "v.mp4", *run, *flags]) == 2
+    assert capsys.readouterr().err == (
+        f"bench: {trained.name[:8]} is a training of yours: its configuration, setting and "
+        "plug-ins are those it was made with\n"
+        f"  got:     {named.replace(' and ', ', ')}\n"
+        "  allowed: --method, --num-frames, --top, --json\n"
+        f"  next:    leave {named} out\n"
+    )
+
+
+def test_weights_with_nan_are_an_error(
+    world: World, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tensors = load_file(trained / "checkpoint.safetensors")
+    tensors["image_encoder.proj"][0, :2] = float("nan")
+    note = {"trained": json.dumps({"method": "vifi-clip", "class_names": list(CLASSES)})}
+    folder = tmp_path / "jobs" / trained.name
+    folder.mkdir(parents=True)
+    (folder / "job.json").write_bytes((trained / "job.json").read_bytes())
+    save_file(tensors, folder / "checkpoint.safetensors", note)
+    video = str(world.root / "videos" / "0_3.mp4")
+    run = ["--run", str(tmp_path / trained.name), "--classes", ",".join(CLASSES), "--json"]
+    assert main(["predict", video, *run]) == 1
+    read = capsys.readouterr()
+    assert read.out == ""
+    size = tensors["image_encoder.proj"].numel()
+    assert read.err == (
+        "bench: the checkpoint holds values that are not finite (NaN or infinity)\n"
+        f"  got:     2 of {size:,} in image_encoder.proj\n"
+        "  next:    use a checkpoint from before the training went wrong, or fetch the file again\n"
+    )

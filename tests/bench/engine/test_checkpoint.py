@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 import methods
 from bench.engine.checkpoint import (
@@ -95,3 +96,26 @@ def test_absent_and_damaged_files(tmp_path: Path) -> None:
     (tmp_path / CHECKPOINT).write_bytes(data[:-2])
     with pytest.raises(WeightsError, match="the checkpoint is damaged"):
         load_weights(method(), tmp_path / CHECKPOINT)
+
+
+def test_a_training_that_left_nan_writes_no_checkpoint(tmp_path: Path) -> None:
+    trained = method()
+    with torch.no_grad():
+        trained.get_parameter("logit_scale").fill_(float("nan"))
+    with pytest.raises(WeightsError) as error:
+        save_weights(trained, trained.trainable_names(), tmp_path / "w.safetensors")
+    assert str(error.value) == (
+        "the trained vifi-clip holds values that are not finite (NaN or infinity)\n"
+        "  got:     1 of 1 in logit_scale\n"
+        "  next:    lower lr in the recipe, or use precision = 'fp32'"
+    )
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("note", ['{"class_names": 5}', "7", "{", "[" * 100_000])
+def test_a_note_that_no_training_writes_is_refused(note: str, tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    save_file({"logit_scale": torch.tensor(1.0)}, path, {"trained": note})
+    with pytest.raises(WeightsError) as error:
+        load_weights(method(), path)
+    assert str(error.value).splitlines()[0] == "the checkpoint is damaged"

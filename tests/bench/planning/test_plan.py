@@ -236,7 +236,8 @@ def test_another_model_configuration_of_the_same_name_is_another_job(tmp_path: P
     for folder, heads in (("a", 64), ("b", 32)):
         model = tmp_path / folder / "own.json"
         model.parent.mkdir()
-        model.write_text(json.dumps({"vision_cfg": {"head_width": heads}}))
+        towers = {"embed_dim": 512, "vision_cfg": {"head_width": heads}, "text_cfg": {}}
+        model.write_text(json.dumps(towers))
         changes = {"cache": str(tmp_path / "cache"), "backbone.model": str(model)}
         plans.append(make_plan(load_config("paper", changes), chosen))
     assert plans[0].jobs

@@ -18,7 +18,8 @@ import importlib
 import importlib.metadata
 import importlib.util
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -31,6 +32,7 @@ from bench.ground.errors import UsageError, unknown_name
 T = TypeVar("T")
 
 BUILT_IN = "built in"
+_PLUGIN_MODULE = "bench_plugin_"
 
 KINDS: dict[str, str] = {
     "adapter": "methods",
@@ -167,6 +169,12 @@ class Extensions(Generic[T]):
         """Use these too."""
         self._from_files.update(entries)
 
+    def forget(self, names: Iterable[str]) -> None:
+        """Drop extensions of plug-in files; other names are left alone."""
+        for name in set(names) & set(self._from_files):
+            del self._from_files[name]
+            self._loaded.pop(name, None)
+
     def _entry(self, name: str) -> Entry:
         entries = self.entries()
         if name not in entries:
@@ -286,6 +294,21 @@ def reason_of(error: BaseException) -> str:
 def kinds() -> dict[str, Extensions[object]]:
     """Every kind with its extensions."""
     return {kind: importlib.import_module(room).EXTENSIONS for kind, room in KINDS.items()}
+
+
+@contextmanager
+def plugins_forgotten() -> Iterator[None]:
+    """Plug-in files that are read inside ``with`` are forgotten afterwards; for tests."""
+    names = {kind: set(extensions.names()) for kind, extensions in kinds().items()}
+    modules = set(sys.modules)
+    try:
+        yield
+    finally:
+        for kind, extensions in kinds().items():
+            extensions.forget(set(extensions.names()) - names[kind])
+        for module in set(sys.modules) - modules:
+            if module.startswith(_PLUGIN_MODULE):
+                del sys.modules[module]
 
 
 def _load_plugin(path: Path) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from bench.cli import main
 from bench.data.mini_world.encode import write_video
+from bench.ground.extensions import plugins_forgotten
 from bench.planning.load_config import CONFIGS
 from results.run.layout import REPORT
 
@@ -106,7 +107,7 @@ def tiny_benchmark(
     clips_per_class: int = 4,
     folder: Path | None = None,
 ) -> Iterator[TinyBenchmark]:
-    """Make a tiny benchmark; the temporary folder is deleted at the end.
+    """Make a tiny benchmark; its temporary folder and its plug-ins are gone at the end.
 
     Args:
         plugins: File name -> source of a plug-in that the configuration names.
@@ -121,6 +122,7 @@ def tiny_benchmark(
         0
     """
     with contextlib.ExitStack() as stack:
+        stack.enter_context(plugins_forgotten())
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         _write_clips(folder / "squares", clips_per_class)
